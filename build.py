@@ -1,0 +1,170 @@
+"""Set up, build, serve, check and test twinvec. Needs Python 3.11 or newer, Node and npm.
+
+Standard library only: it makes `.venv`, installs what is needed into it and into
+`web/node_modules`, and then calls the `twinvec` command and the tools installed there.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent
+VENV = ROOT / ".venv"
+BIN = VENV / ("Scripts" if os.name == "nt" else "bin")
+WEB = ROOT / "web"
+DIST = ROOT / "dist"
+TSC_PROJECTS = ("tsconfig.page.json", "tsconfig.worker.json")
+
+FIND_BROWSER = """
+from pathlib import Path
+from playwright.sync_api import sync_playwright
+with sync_playwright() as playwright:
+    print(Path(playwright.chromium.executable_path).is_file())
+"""
+
+
+def main() -> None:
+    """Parse the command line and run one verb."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    verbs = parser.add_subparsers(dest="verb", metavar="verb (none: set up and build dist/)")
+    serving = verbs.add_parser("serve", help="serve dist/ on this machine")
+    serving.add_argument("--port", type=int, default=8000, help="0 for any free one")
+    serving.add_argument(
+        "--isolated", action="store_true", help="send COOP and COEP (cross-origin isolation)"
+    )
+    testing = verbs.add_parser("test", help="build, install a browser if there is none, run tests")
+    testing.add_argument("pytest_args", nargs=argparse.REMAINDER, help="passed on to pytest")
+    verbs.add_parser("check", help="format, lint, types and the fast tests")
+    options = parser.parse_args()
+
+    set_up()
+    if options.verb is None:
+        build()
+        say(f"To look at it: {Path(sys.executable).name} build.py serve")
+    elif options.verb == "serve":
+        serve(options.port, isolated=options.isolated)
+    elif options.verb == "test":
+        build()
+        install_browser()
+        run(BIN / "python", "-m", "pytest", *options.pytest_args)
+    elif options.verb == "check":
+        check()
+
+
+def set_up() -> None:
+    """Install the Python and npm packages, unless what they come from is unchanged."""
+    if sys.version_info < (3, 11):
+        fail(f"Python 3.11 or newer is needed; this is {sys.version.split()[0]}")
+    with step_once(VENV / "installed", ROOT / "pyproject.toml", sys.version) as needed:
+        if needed:
+            say("Installing the Python packages into .venv ...")
+            venv.create(VENV, with_pip=True)
+            run(BIN / "python", "-m", "pip", "install", "-e", f"{ROOT}[dev]")
+    with step_once(WEB / "node_modules" / "installed", WEB / "package-lock.json") as needed:
+        if needed:
+            say("Installing the npm packages into web/node_modules ...")
+            run(npm(), "ci", "--ignore-scripts", cwd=WEB)
+
+
+class step_once:  # noqa: N801 (reads as a statement)
+    """Tell whether a step is needed, and note when it is done, by the hash of what it reads."""
+
+    def __init__(self, stamp: Path, source: Path, salt: str = "") -> None:
+        self.stamp = stamp
+        self.key = hashlib.sha256(source.read_bytes() + salt.encode()).hexdigest()
+
+    def __enter__(self) -> bool:
+        return not self.stamp.is_file() or self.stamp.read_text(encoding="utf-8") != self.key
+
+    def __exit__(self, error: type[BaseException] | None, *_rest: object) -> None:
+        if error is None:
+            self.stamp.write_text(self.key, encoding="utf-8")
+
+
+def build() -> None:
+    """Write dist/ and rank the model card's texts natively."""
+    run(BIN / "twinvec", "site", DIST)
+
+
+def serve(port: int, *, isolated: bool) -> None:
+    """Serve dist/ until interrupted."""
+    if not (DIST / "index.html").is_file():
+        build()
+    # Replaced, not wrapped: Ctrl+C and signals reach the server itself.
+    arguments = ["serve", str(DIST), "--port", str(port), *(["--isolated"] if isolated else [])]
+    os.execv(BIN / "twinvec", [str(BIN / "twinvec"), *arguments])
+
+
+def check() -> None:
+    """Run everything that needs no browser."""
+    run(BIN / "ruff", "format", "--check", ".")
+    run(BIN / "ruff", "check", ".")
+    run(BIN / "mypy")
+    for project in TSC_PROJECTS:
+        run(npm("npx"), "tsc", "-p", project, cwd=WEB)
+    run(BIN / "python", "-m", "pytest", "-q", "-m", "not browser")
+
+
+def install_browser() -> None:
+    """Find a Chromium, or install one: Playwright's own, else Debian's through apt."""
+    found = subprocess.run(
+        [BIN / "python", "-c", FIND_BROWSER], capture_output=True, text=True, check=True
+    )
+    if found.stdout.strip() == "True" or shutil.which("chromium"):
+        return
+    say("Installing a browser for the tests ...")
+    if attempt(BIN / "python", "-m", "playwright", "install", "--with-deps", "chromium"):
+        return
+    say("Playwright's own download failed.")
+    if shutil.which("apt-get") and os.name == "posix" and os.geteuid() == 0:
+        say("Installing Debian's chromium ...")
+        if attempt("apt-get", "update") and attempt("apt-get", "install", "-y", "chromium"):
+            return
+    fail(
+        "the tests need Chromium, and none could be installed. Either run "
+        f"`{BIN / 'python'} -m playwright install --with-deps chromium` where its download is "
+        "reachable, or install your system's `chromium` package (Debian: `apt-get install "
+        "chromium` as root)"
+    )
+
+
+def npm(tool: str = "npm") -> str:
+    """Find npm or npx."""
+    found = shutil.which(tool)
+    if not found:
+        fail(f"{tool} is needed and not on the PATH; install Node.js, which brings it")
+    return found
+
+
+def run(*command: str | Path, cwd: Path = ROOT) -> None:
+    """Run a command and end with its exit status where it fails."""
+    status = subprocess.run(command, cwd=cwd, check=False).returncode
+    if status:
+        say(f"failed: {' '.join(map(str, command))}")
+        sys.exit(status)
+
+
+def attempt(*command: str | Path) -> bool:
+    """Run a command that may fail."""
+    return subprocess.run(command, cwd=ROOT, check=False).returncode == 0
+
+
+def say(message: str) -> None:
+    """Print a line at once, before what the next command prints."""
+    print(message, flush=True)
+
+
+def fail(message: str) -> None:
+    """End with an error."""
+    sys.exit(f"error: {message}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,39 @@
+"""Same text, same vector: one text-embedding pipeline for CPython and the browser."""
+
+from twinvec.embedder import Embedder
+from twinvec.errors import (
+    DownloadError,
+    IndexMismatchError,
+    InferenceError,
+    IntegrityError,
+    ModelError,
+    ModelNotFoundError,
+    SyncUnavailableError,
+    TwinvecError,
+    UnsupportedModelError,
+)
+from twinvec.index import Hit, Index
+from twinvec.pooling import normalize
+from twinvec.similarity import Match, cos_sim, dot, semantic_search
+
+__all__ = [
+    "DownloadError",
+    "Embedder",
+    "Hit",
+    "Index",
+    "IndexMismatchError",
+    "InferenceError",
+    "IntegrityError",
+    "Match",
+    "ModelError",
+    "ModelNotFoundError",
+    "SyncUnavailableError",
+    "TwinvecError",
+    "UnsupportedModelError",
+    "cos_sim",
+    "dot",
+    "normalize",
+    "semantic_search",
+]
+
+__version__ = "0.1.0"

@@ -1,0 +1,73 @@
+"""Everything twinvec raises on purpose.
+
+::
+
+    TwinvecError
+    ├── ModelError
+    │   ├── ModelNotFoundError      no such model, file, or dtype of it here
+    │   └── UnsupportedModelError   a graph or tokenizer part twinvec does not speak
+    ├── DownloadError               every source of a file failed
+    │   └── IntegrityError          a file is not the one that was pinned
+    ├── InferenceError              ONNX Runtime or the tokenizer failed on an input
+    ├── SyncUnavailableError        `encode` cannot wait here; `aencode` can
+    └── IndexMismatchError          an index and an embedder do not belong together
+
+Wrong arguments raise the built-in `TypeError` and `ValueError`.
+"""
+
+__all__ = [
+    "DownloadError",
+    "IndexMismatchError",
+    "InferenceError",
+    "IntegrityError",
+    "ModelError",
+    "ModelNotFoundError",
+    "SyncUnavailableError",
+    "TwinvecError",
+    "UnsupportedModelError",
+]
+
+
+class TwinvecError(Exception):
+    """Base of all errors that twinvec raises on purpose."""
+
+
+class ModelError(TwinvecError):
+    """A model cannot be used."""
+
+
+class ModelNotFoundError(ModelError):
+    """A model, one of its files, or a dtype of it is not there."""
+
+
+class UnsupportedModelError(ModelError):
+    """A model has a part that twinvec does not implement; the message names it."""
+
+
+class DownloadError(TwinvecError):
+    """Every source of a file failed; the message lists what each answered."""
+
+
+class IntegrityError(DownloadError):
+    """A file's SHA-256 differs from the pinned one."""
+
+    def __init__(self, file: str, expected: str, found: str) -> None:
+        """Name the file and both hashes; nothing of the file is kept."""
+        super().__init__(
+            f"{file}: SHA-256 mismatch: expected {expected}, found {found}. "
+            "Nothing was kept. Something between here and the source altered the file, or it was "
+            "replaced there: try again on another network, or update twinvec if it was."
+        )
+        self.file, self.expected, self.found = file, expected, found
+
+
+class InferenceError(TwinvecError):
+    """ONNX Runtime or the tokenizer failed while running."""
+
+
+class SyncUnavailableError(TwinvecError):
+    """A blocking call is impossible on this runtime at this moment."""
+
+
+class IndexMismatchError(TwinvecError):
+    """An index was built with other settings than the embedder asked to search it."""

@@ -1,0 +1,202 @@
+"""A model folder, and what it says of itself.
+
+It has the Transformers.js layout: `config.json`, `tokenizer.json`, `tokenizer_config.json` and
+`onnx/model<suffix>.onnx`.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from twinvec.download import sha256_of
+from twinvec.errors import ModelError, ModelNotFoundError
+from twinvec.pooling import Pooling, pooling_mode
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+__all__ = [
+    "CONFIG_FILES",
+    "DTYPES",
+    "OPTIONAL_FILES",
+    "SHA256SUMS",
+    "ModelInfo",
+    "check_dtype",
+    "onnx_path",
+    "read_json",
+    "recorded_hashes",
+    "weights_file",
+]
+
+DTYPES = {
+    "fp32": "",
+    "fp16": "_fp16",
+    "int8": "_int8",
+    "uint8": "_uint8",
+    "q8": "_quantized",
+    "q4": "_q4",
+    "q4f16": "_q4f16",
+    "bnb4": "_bnb4",
+}
+"""dtype -> suffix of `onnx/model<suffix>.onnx`, as Transformers.js 4 names them."""
+
+SHA256SUMS = "SHA256SUMS"
+"""The file in which a model folder made here records the hashes of its files."""
+
+CONFIG_FILES = ("config.json", "tokenizer.json", "tokenizer_config.json")
+OPTIONAL_FILES = ("special_tokens_map.json",)
+_UNBOUNDED = 1_000_000  # tokenizer_config.json writes "no limit" as 10^30
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """What both runtimes need to know of a model; written into a site's `models/manifest.json`."""
+
+    name: str
+    revision: str | None
+    dim: int
+    max_length: int
+    pooling: Pooling
+    query_prompt: str
+    """What the model expects before a search query; "" for nothing."""
+    weights: dict[str, str]
+    """dtype -> path of its ONNX file, relative to the model's folder."""
+    files: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """path -> {"bytes": size, "sha256": hash}."""
+
+    @classmethod
+    def from_json(cls, block: Mapping[str, Any]) -> ModelInfo:
+        """Read what `to_json` wrote."""
+        return cls(**block)
+
+    def to_json(self) -> dict[str, Any]:
+        """Give a JSON-ready copy."""
+        return asdict(self)
+
+    @classmethod
+    def from_folder(
+        cls,
+        folder: Path,
+        dtype: str,
+        *,
+        name: str | None = None,
+        revision: str | None = None,
+        pooling: Pooling | None = None,
+        query_prompt: str = "",
+        max_length: int | None = None,
+    ) -> ModelInfo:
+        """Read a model folder and hash the files that are used from it.
+
+        What is not given is read from sentence-transformers' files where the folder has them,
+        else from the tokenizer's and the model's configuration.
+
+        Raises:
+            ModelNotFoundError: a file is missing.
+            ValueError: the dtype is unknown.
+        """
+        weights = weights_file(folder, dtype)
+        config = read_json(folder / "config.json")
+        names = [*CONFIG_FILES, weights]
+        names += [extra for extra in OPTIONAL_FILES if (folder / extra).is_file()]
+        return cls(
+            name=name or folder.resolve().name,
+            revision=revision,
+            dim=config["hidden_size"],
+            max_length=max_length or _max_length(folder, config),
+            pooling=pooling or _pooling(folder),
+            query_prompt=query_prompt,
+            weights={dtype: weights},
+            files={path: _file_facts(folder, path) for path in sorted(names)},
+        )
+
+
+def weights_file(folder: Path, dtype: str) -> str:
+    """Name the weights of a dtype, relative to the model's folder.
+
+    Raises:
+        ValueError: no such dtype exists.
+        ModelNotFoundError: this model does not have it.
+    """
+    check_dtype(dtype)
+    path = onnx_path(dtype)
+    if not (folder / path).is_file():
+        present = [known for known in DTYPES if (folder / onnx_path(known)).is_file()]
+        raise ModelNotFoundError(
+            f"{folder / path} is not there; this model has "
+            + (f"dtype {', '.join(present)}" if present else "no ONNX file under onnx/")
+        )
+    return path
+
+
+def read_json(file: Path) -> Any:
+    """Read a JSON file of a model.
+
+    Raises:
+        ModelNotFoundError: it is not there.
+        ModelError: it is not JSON.
+    """
+    try:
+        return json.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError as err:
+        raise ModelNotFoundError(f"{file} is missing from the model's folder") from err
+    except ValueError as err:
+        raise ModelError(f"{file} is not valid JSON ({err}); download the model again") from err
+
+
+def _file_facts(folder: Path, path: str) -> dict[str, Any]:
+    file = folder / path
+    if not file.is_file():
+        raise ModelNotFoundError(f"{file} is missing from the model's folder")
+    return {"bytes": file.stat().st_size, "sha256": sha256_of(file)}
+
+
+def recorded_hashes(folder: Path) -> dict[str, str]:
+    """Read what `convert` wrote beside a model that it made, as `sha256sum` prints it."""
+    file = folder / SHA256SUMS
+    if not file.is_file():
+        return {}
+    lines = (line.split(maxsplit=1) for line in file.read_text(encoding="utf-8").splitlines())
+    return {path: digest for digest, path in lines}
+
+
+def check_dtype(dtype: str) -> None:
+    """Raise `ValueError` for a dtype that is not one of `DTYPES`."""
+    if dtype not in DTYPES:
+        raise ValueError(f"unknown dtype {dtype!r}; use one of: {', '.join(DTYPES)}")
+
+
+def onnx_path(dtype: str) -> str:
+    """Name the weights of a dtype, relative to a model's folder, there or not."""
+    return f"onnx/model{DTYPES[dtype]}.onnx"
+
+
+def _max_length(folder: Path, config: Mapping[str, Any]) -> int:
+    """Take the smallest limit that the folder states; sentence-transformers' file where it is."""
+    limits = [config.get("max_position_embeddings", 512)]
+    sentence_bert = folder / "sentence_bert_config.json"
+    if sentence_bert.is_file():
+        limits.append(read_json(sentence_bert).get("max_seq_length") or _UNBOUNDED)
+    limits.append(read_json(folder / "tokenizer_config.json").get("model_max_length", _UNBOUNDED))
+    return int(min(limits))
+
+
+def _pooling(folder: Path) -> Pooling:
+    """Read sentence-transformers' pooling configuration; mean where there is none."""
+    file = folder / "1_Pooling" / "config.json"
+    if not file.is_file():
+        return "mean"
+    block = read_json(file)
+    chosen = [
+        key for key, value in block.items() if key.startswith("pooling_mode_") and value is True
+    ]
+    names = {
+        "pooling_mode_mean_tokens": "mean",
+        "pooling_mode_cls_token": "cls",
+        "pooling_mode_lasttoken": "last_token",
+    }
+    if len(chosen) != 1 or chosen[0] not in names:
+        raise ModelError(f"{file}: pooling {' + '.join(chosen)} is not one that twinvec implements")
+    return pooling_mode(names[chosen[0]])

@@ -1,0 +1,145 @@
+"""Texts, their vectors and how these were made, searched by meaning.
+
+On disk an index is a folder of two files: `index.json` (format version, fingerprint of the
+embedder, texts) and `vectors.npy` (float32 [n, dim], unit length), both readable without twinvec.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from twinvec.errors import IndexMismatchError
+from twinvec.similarity import semantic_search
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from numpy.typing import NDArray
+
+    from twinvec.embedder import Embedder
+
+__all__ = ["Hit", "Index"]
+
+_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Hit:
+    """One result: the text, its position in the index, and its cosine similarity."""
+
+    position: int
+    score: float
+    text: str
+
+
+class Index:
+    """An exact, in-memory index.
+
+    Args:
+        texts: the texts, in the order of `vectors`.
+        vectors: float32 [len(texts), dim], unit length.
+        fingerprint: `Embedder.fingerprint` of what made the vectors.
+    """
+
+    def __init__(
+        self, texts: list[str], vectors: NDArray[np.float32], fingerprint: Mapping[str, Any]
+    ) -> None:
+        self.texts = texts
+        self.vectors = vectors
+        self.fingerprint = dict(fingerprint)
+
+    def __len__(self) -> int:
+        """Count the texts."""
+        return len(self.texts)
+
+    @classmethod
+    def build(cls, texts: Iterable[str], embedder: Embedder) -> Index:
+        """Embed texts with the model's own pooling; raises what `Embedder.encode` raises."""
+        kept = list(texts)
+        return cls(kept, embedder.encode(kept), embedder.fingerprint)
+
+    def add(self, texts: list[str], vectors: NDArray[np.float32]) -> None:
+        """Append texts with vectors that an embedder of this index's fingerprint made."""
+        self.vectors = np.concatenate([self.vectors, vectors])
+        self.texts = self.texts + texts
+
+    def check(self, embedder: Embedder) -> None:
+        """Check that an embedder's vectors are comparable with this index's.
+
+        Raises:
+            IndexMismatchError: they are not; the message names every field that differs.
+        """
+        asked = embedder.fingerprint
+        fields = {**self.fingerprint, **asked}
+        differing = [key for key in fields if self.fingerprint.get(key) != asked.get(key)]
+        if differing:
+            pairs = [
+                f"{key} (index: {self.fingerprint.get(key)}, embedder: {asked.get(key)})"
+                for key in differing
+            ]
+            raise IndexMismatchError(
+                f"the index was built otherwise than this embedder encodes: {'; '.join(pairs)}. "
+                "Build the index again with this embedder, or open the embedder it was built with."
+            )
+
+    def search(
+        self, query: str | NDArray[np.float32], embedder: Embedder | None = None, *, k: int = 10
+    ) -> list[Hit]:
+        """Rank the texts by cosine similarity to a query, best first.
+
+        Args:
+            query: a text, embedded by `embedder` behind the model's query prompt, or a vector,
+                float32 [dim].
+            embedder: needed for a text; checked against the index's fingerprint.
+            k: how many hits at most.
+
+        Raises:
+            IndexMismatchError: the embedder's vectors are not comparable with the index's.
+            TypeError: the query is a text and there is no embedder.
+            ValueError: the vector has other dims than the index, or `k` is below 1.
+        """
+        if embedder is not None:
+            self.check(embedder)
+        if isinstance(query, str):
+            if embedder is None:
+                raise TypeError("search(query, embedder): a text needs the embedder as well")
+            query = embedder.encode([embedder.info.query_prompt + query])[0]
+        (matches,) = semantic_search(query, self.vectors, top_k=k)
+        return [Hit(match.position, match.score, self.texts[match.position]) for match in matches]
+
+    def save(self, folder: Path | str) -> None:
+        """Write the index into a folder, made if it is not there."""
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        np.save(folder / "vectors.npy", self.vectors)
+        block = {"version": _VERSION, "fingerprint": self.fingerprint, "texts": self.texts}
+        text = json.dumps(block, ensure_ascii=False, indent=1)
+        (folder / "index.json").write_text(text, encoding="utf-8")
+
+    @classmethod
+    def load(cls, folder: Path | str) -> Index:
+        """Read what `save` wrote.
+
+        Raises:
+            FileNotFoundError: one of the two files is missing.
+            ValueError: the format's version is unknown, or the files do not fit each other.
+        """
+        folder = Path(folder)
+        block = json.loads((folder / "index.json").read_text(encoding="utf-8"))
+        if block.get("version") != _VERSION:
+            raise ValueError(
+                f"{folder}: index version {block.get('version')} is unknown, this twinvec reads "
+                f"{_VERSION}; build the index again, or update twinvec"
+            )
+        vectors = np.load(folder / "vectors.npy", allow_pickle=False)
+        if len(vectors) != len(block["texts"]):
+            raise ValueError(
+                f"{folder}: {len(block['texts'])} texts but {len(vectors)} vectors; the files are "
+                "of different builds: build the index again"
+            )
+        return cls(block["texts"], vectors, block["fingerprint"])

@@ -1,0 +1,41 @@
+"""Where the platform is chosen: the only test of `sys.platform` in twinvec."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from twinvec.folder import ModelInfo
+    from twinvec.runtime.base import Session, TokenizerCore
+
+__all__ = ["open_model"]
+
+
+def open_model(
+    model: str | Path | None,
+    *,
+    dtype: str,
+    revision: str | None,
+    local_files_only: bool,
+    cache_dir: Path | str | None,
+) -> tuple[ModelInfo, TokenizerCore, Session]:
+    """Open a model on the runtime that this Python runs in; arguments as in `models.resolve`."""
+    if sys.platform == "emscripten":
+        from twinvec.runtime.pyodide import loaded_model
+
+        return loaded_model(model, dtype)
+    from twinvec.models import resolve
+    from twinvec.runtime.native import NativeSession, NativeTokenizer
+
+    folder, info = resolve(
+        model,
+        dtype=dtype,
+        revision=revision,
+        local_files_only=local_files_only,
+        cache_dir=cache_dir,
+    )
+    core = NativeTokenizer(folder / "tokenizer.json")
+    return info, core, NativeSession(folder / info.weights[dtype])

@@ -1,0 +1,85 @@
+"""CPython: the `tokenizers` and `onnxruntime` wheels."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import onnxruntime as ort
+from tokenizers import Tokenizer as RustTokenizer
+
+from twinvec.errors import InferenceError, ModelError
+from twinvec.folder import read_json
+from twinvec.runtime.base import check_graph
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from twinvec.runtime.base import Feeds, Outputs
+
+__all__ = ["NativeSession", "NativeTokenizer"]
+
+
+class NativeTokenizer:
+    """Hugging Face `tokenizers` over a `tokenizer.json`."""
+
+    def __init__(self, file: Path) -> None:
+        self.post_processor: Mapping[str, Any] | None = read_json(file).get("post_processor")
+        try:
+            self._rust = RustTokenizer.from_file(str(file))
+        except Exception as err:  # the Rust binding raises bare Exception
+            raise ModelError(f"{file} is not a tokenizer that can be read: {err}") from err
+        self._rust.no_truncation()
+        self._rust.no_padding()
+
+    def encode(self, text: str) -> NDArray[np.int64]:
+        """Tokenize one text; int64 [tokens]."""
+        return np.array(self._rust.encode(text, add_special_tokens=False).ids, dtype=np.int64)
+
+
+class NativeSession:
+    """One ONNX Runtime session, single-threaded inside, run from a pool of threads.
+
+    ONNX Runtime releases the GIL while it runs, so runs of one text each use all cores.
+    """
+
+    def __init__(self, file: Path) -> None:
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = 1
+        try:
+            self._ort = ort.InferenceSession(
+                file, sess_options=options, providers=["CPUExecutionProvider"]
+            )
+        except Exception as err:  # the pybind classes share no base but Exception
+            raise ModelError(f"{file} is not a model that ONNX Runtime can load: {err}") from err
+        self.input_names = [node.name for node in self._ort.get_inputs()]
+        outputs = [node.name for node in self._ort.get_outputs()]
+        self._output = check_graph(self.input_names, outputs)
+        self._threads = ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="twinvec")
+
+    def run(self, feeds: Sequence[Feeds]) -> list[Outputs]:
+        """Run all feeds on the pool; see `Session.run`."""
+        return list(self._threads.map(self._run_one, feeds))
+
+    async def arun(self, feeds: Sequence[Feeds]) -> list[Outputs]:
+        """Run all feeds on the pool without blocking the event loop."""
+        loop = asyncio.get_running_loop()
+        runs = [loop.run_in_executor(self._threads, self._run_one, feed) for feed in feeds]
+        return list(await asyncio.gather(*runs))
+
+    def close(self) -> None:
+        """End the pool's threads."""
+        self._threads.shutdown()
+
+    def _run_one(self, feed: Feeds) -> Outputs:
+        try:
+            (hidden,) = self._ort.run([self._output], dict(feed))
+        except Exception as err:  # as above
+            raise InferenceError(f"ONNX Runtime failed: {err}") from err
+        return np.asarray(hidden, dtype=np.float32)

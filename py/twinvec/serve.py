@@ -1,0 +1,55 @@
+"""A small static server for looking at a site on this machine. Not for production."""
+
+from __future__ import annotations
+
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["make_server"]
+
+
+class _Handler(SimpleHTTPRequestHandler):
+    # Given here, not left to the machine's own table, which on Windows may say text/plain for .js.
+    extensions_map = {  # noqa: RUF012 (as the base class declares it)
+        "": "application/octet-stream",
+        ".css": "text/css; charset=utf-8",
+        ".html": "text/html; charset=utf-8",
+        ".js": "text/javascript; charset=utf-8",
+        ".json": "application/json",
+        ".mjs": "text/javascript; charset=utf-8",
+        ".wasm": "application/wasm",
+        ".zip": "application/zip",
+    }
+
+    def __init__(self, *args: Any, isolated: bool, **kwargs: Any) -> None:
+        self._isolated = isolated
+        super().__init__(*args, **kwargs)
+
+    def end_headers(self) -> None:
+        self.send_header("Cache-Control", "no-cache")  # a rebuilt file must not be missed
+        if self._isolated:
+            self.send_header("Cross-Origin-Opener-Policy", "same-origin")
+            self.send_header("Cross-Origin-Embedder-Policy", "require-corp")
+        super().end_headers()
+
+    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+        """Log nothing for what went well; errors are logged by `log_error`."""
+
+
+def make_server(folder: Path, port: int, *, isolated: bool = False) -> ThreadingHTTPServer:
+    """Bind a server to this machine only; `serve_forever` on it answers requests.
+
+    Args:
+        folder: what to serve.
+        port: 0 for any free one.
+        isolated: send the headers that make a page cross-origin isolated.
+
+    Raises:
+        OSError: the port is in use.
+    """
+    handler = partial(_Handler, directory=str(folder), isolated=isolated)
+    return ThreadingHTTPServer(("127.0.0.1", port), handler)

@@ -1,0 +1,147 @@
+"""Write a folder that any static host can serve: runtime, model, page and a sample index.
+
+Everything in it is pinned by version and SHA-256 and verified before it is copied; nothing in it
+asks another origin for anything.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import zipfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from twinvec.download import Url, Wheel, fetch, sha256_of
+from twinvec.embedder import Embedder
+from twinvec.errors import IntegrityError, TwinvecError
+from twinvec.index import Index
+from twinvec.models import resolve
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from twinvec.folder import ModelInfo
+
+__all__ = ["SAMPLE_QUERY", "SAMPLE_TEXTS", "WEB", "build_site"]
+
+WEB = Path(__file__).parents[2] / "web"
+"""The sources of the browser side, in a checkout of twinvec."""
+
+# The default model's card ranks these texts for this query.
+SAMPLE_TEXTS = [
+    "Hello world.",
+    "The giant panda (Ailuropoda melanoleuca), sometimes called a panda bear or simply panda, "
+    "is a bear species endemic to China.",
+    "I love pandas so much!",
+]
+SAMPLE_QUERY = "What is a panda?"
+
+_WEB_FILES = ("*.html", "*.css", "*.js")
+
+# Folder in runtime/ -> folder in node_modules/ -> file -> SHA-256, of the versions that
+# web/package-lock.json names.
+_PACKAGES = {
+    ("pyodide", "pyodide"): {
+        "pyodide.mjs": "5cfc46f5dcbaf2a16f26e2363f441873eb424762609cc03db00d6a2ace4d00e5",
+        "pyodide.asm.mjs": "1a9775427ef6e8abaa7db88ece0515422d1886915ae5c9093776410c865dfd8d",
+        "pyodide.asm.wasm": "e7f8fac36f8bf11085309cbc5c829b3ec3057c18bf1d73b05a6741612d63cdbf",
+        "python_stdlib.zip": "444c770dfd75a32097fc0a7d5c1413fd3140601f49c3a1f2e9af0376fcd124b4",
+        "pyodide-lock.json": "c963d22858f6bcb8f41586a2142f03905ab370c88ea22a86a2736e95fac2a8f3",
+    },
+    ("onnxruntime-web", "onnxruntime-web/dist"): {
+        "ort.wasm.bundle.min.mjs": (
+            "11e64bd8ffe11bd1a2a2f0d6275fdfbbba7262f0b76b99b53d228a8a22ef3d90"
+        ),
+        "ort-wasm-simd-threaded.wasm": (
+            "3398c10d07d229bd91b364548e130e0e51a8e5704b88c7c083ebbeb78842dee2"
+        ),
+    },
+    ("tokenizers", "@mlc-ai/web-tokenizers/lib"): {
+        "index.js": "1835f057a5923a0cac8b17276af4a011a4f4ccecfe9fe16e73ed5fc374f8c6c1",
+    },
+}
+
+_NUMPY = "numpy-2.4.3-cp314-cp314-pyemscripten_2026_0_wasm32.whl"
+_NUMPY_SHA256 = "0cad9c1b91f0082e4f959bc0e0bf5835a2efbba6ab3b1e9d1fe6e7e564cca98e"
+_NUMPY_SOURCES = (
+    Url(f"https://cdn.jsdelivr.net/pyodide/v314.0.3/full/{_NUMPY}"),
+    # For networks that reach package indexes only: this wheel carries the identical file.
+    Wheel("open-webui==0.12.4", f"open_webui/frontend/pyodide/{_NUMPY}"),
+)
+
+
+def build_site(
+    out: Path, model: str | Path | None = None, *, dtype: str = "fp32", web: Path = WEB
+) -> tuple[Embedder, Index]:
+    """Write the folder; what is there already and right is left as it is.
+
+    Args:
+        out: where to write; its folders `models` and `runtime` are kept free of anything else.
+        model: as in `Embedder.from_pretrained`.
+        dtype: as in `Embedder.from_pretrained`.
+        web: the browser side's sources, with its npm packages installed.
+
+    Returns:
+        The model, opened natively, and the sample index that it built.
+
+    Raises:
+        TwinvecError: a source file is missing; the message says what to run.
+        IntegrityError: a file is not the pinned one.
+    """
+    folder, info = resolve(model, dtype=dtype)
+    written = {*_copy_runtime(out, web), *_copy_model(out, folder, info)}
+    for pattern in _WEB_FILES:
+        for file in web.glob(pattern):
+            shutil.copyfile(file, out / file.name)
+    for kept in ("models", "runtime"):
+        for file in (out / kept).rglob("*"):
+            if file.is_file() and file not in written:
+                file.unlink()
+    embedder = Embedder.from_pretrained(model or info.name, dtype=dtype)
+    index = Index.build(SAMPLE_TEXTS, embedder)
+    index.save(out / "index")
+    return embedder, index
+
+
+def _copy_runtime(out: Path, web: Path) -> Iterator[Path]:
+    for (name, package), files in _PACKAGES.items():
+        for file, sha256 in files.items():
+            source = web / "node_modules" / package / file
+            if not source.is_file():
+                raise TwinvecError(f"{source} is missing; run `npm ci --ignore-scripts` in {web}")
+            yield _copy(source, out / "runtime" / name / file, sha256)
+    numpy = fetch(_NUMPY, _NUMPY_SHA256, _NUMPY_SOURCES)
+    yield _copy(numpy, out / "runtime" / "pyodide" / _NUMPY, _NUMPY_SHA256)
+    yield _zip_package(out / "runtime" / "twinvec.zip")
+
+
+def _copy_model(out: Path, folder: Path, info: ModelInfo) -> Iterator[Path]:
+    for path, facts in info.files.items():
+        yield _copy(folder / path, out / "models" / info.name / path, facts["sha256"])
+    manifest = out / "models" / "manifest.json"
+    manifest.write_text(json.dumps({"models": [info.to_json()]}, indent=1), encoding="utf-8")
+    yield manifest
+
+
+def _copy(source: Path, target: Path, sha256: str) -> Path:
+    """Copy a file whose hash is known, unless it is there already."""
+    if target.is_file() and sha256_of(target) == sha256:
+        return target
+    found = sha256_of(source)
+    if found != sha256:
+        raise IntegrityError(str(source), sha256, found)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(source, target)
+    return target
+
+
+def _zip_package(target: Path) -> Path:
+    """Pack this package's own sources, the same bytes from the same sources."""
+    package = Path(__file__).parent
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
+        for file in sorted(package.rglob("*.py")):
+            entry = zipfile.ZipInfo(f"twinvec/{file.relative_to(package).as_posix()}")
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            archive.writestr(entry, file.read_bytes())
+    return target

@@ -1,0 +1,170 @@
+/**
+ * The page: loading steps, a query, ranked texts, texts of one's own. DOM only.
+ *
+ * @import { Hit, Progress } from "./protocol.js"
+ * @import { SearchIndex } from "./twinvec.js"
+ */
+
+import { pipeline } from "./twinvec.js";
+
+/** So many texts are embedded between two looks at the ranking. */
+const CHUNK = 8;
+const SHOWN = 50;
+
+/**
+ * @template {Element} T
+ * @param {string} selector
+ * @param {new () => T} type
+ * @returns {T}
+ */
+function find(selector, type) {
+  const element = document.querySelector(selector);
+  if (!(element instanceof type)) throw new Error(`the page has no ${selector}`);
+  return element;
+}
+
+const page = {
+  loading: find("#loading", HTMLElement),
+  steps: find("#steps", HTMLUListElement),
+  failure: find("#failure", HTMLElement),
+  search: find("#search", HTMLFormElement),
+  query: find("#query", HTMLInputElement),
+  summary: find("#summary", HTMLElement),
+  results: find("#results", HTMLOListElement),
+  add: find("#add", HTMLFormElement),
+  texts: find("#texts", HTMLTextAreaElement),
+  button: find("#add button", HTMLButtonElement),
+  adding: find("#adding", HTMLProgressElement),
+  added: find("#added", HTMLElement),
+  versions: find("#versions", HTMLElement),
+};
+
+try {
+  const extractor = await pipeline("feature-extraction", undefined, { progress_callback: showStep });
+  const index = await extractor.openIndex("index/");
+  const { model, dtype, python, pyodide, onnxruntime, sessions } = extractor.versions;
+  page.versions.textContent =
+    `Answered by ${model} (${dtype}), Python ${python} in Pyodide ${pyodide}, ` +
+    `ONNX Runtime Web ${onnxruntime}, ${sessions} session${sessions === 1 ? "" : "s"}.`;
+  start(index);
+} catch (error) {
+  fail(error);
+}
+
+/** @param {SearchIndex} index */
+function start(index) {
+  let latest = 0;
+
+  async function rank() {
+    const turn = ++latest;
+    const query = page.query.value.trim();
+    if (query === "") {
+      showTexts(index.texts);
+      return;
+    }
+    const hits = await index.search(query, { k: SHOWN });
+    if (turn === latest) showHits(hits, index.texts.length); // else a later query has overtaken it
+  }
+
+  async function add() {
+    const lines = page.texts.value.split("\n").filter((line) => line.trim() !== "");
+    if (lines.length === 0) return;
+    page.button.disabled = true;
+    page.adding.hidden = false;
+    for (let done = 0; done < lines.length; ) {
+      const chunk = lines.slice(done, done + CHUNK);
+      await index.add(chunk);
+      done += chunk.length;
+      page.adding.value = done / lines.length;
+      page.added.textContent = `${done} of ${lines.length} added`;
+      page.texts.value = lines.slice(done).join("\n"); // what is left, should something fail
+      await rank();
+    }
+  }
+
+  page.search.addEventListener("submit", (event) => event.preventDefault());
+  page.query.addEventListener("input", () => rank().catch(fail));
+  page.add.addEventListener("submit", (event) => {
+    event.preventDefault();
+    add()
+      .catch(fail)
+      .finally(() => {
+        page.button.disabled = false;
+        page.adding.hidden = true;
+      });
+  });
+  for (const control of [page.query, page.texts, page.button]) control.disabled = false;
+  page.loading.hidden = true;
+  rank().catch(fail);
+}
+
+/** @param {string[]} texts */
+function showTexts(texts) {
+  page.summary.textContent = `${texts.length} texts`;
+  page.results.replaceChildren(
+    ...texts.slice(0, SHOWN).map((text) => element("li", {}, element("span", {}, text))),
+  );
+}
+
+/**
+ * @param {Hit[]} hits
+ * @param {number} count
+ */
+function showHits(hits, count) {
+  page.summary.textContent = `${hits.length} of ${count} texts, the nearest in meaning first`;
+  page.results.replaceChildren(
+    ...hits.map(({ text, score }) => {
+      const shown = score.toFixed(4);
+      return element(
+        "li",
+        {},
+        element("span", {}, text),
+        element("data", { value: String(score), title: "cosine similarity" }, shown),
+        element("meter", { min: "0", max: "1", value: String(score), "aria-hidden": "true" }),
+      );
+    }),
+  );
+}
+
+/** @param {Progress} event */
+function showStep({ status, name, file, progress, total }) {
+  if (file === undefined) return;
+  const id = `step-${file}`;
+  let row = document.getElementById(id);
+  if (status === "initiate" && !row) {
+    const bar = element("progress", { max: "100", "aria-label": file });
+    const label = name === "runtime" ? file : `${file} of ${name}`;
+    row = element("li", { id }, element("span", {}, label), element("small", {}, ""), bar);
+    page.steps.append(row);
+  }
+  const bar = row?.querySelector("progress");
+  const note = row?.querySelector("small");
+  if (!bar || !note) return;
+  if (status === "progress" && progress !== undefined && total !== undefined) {
+    bar.value = progress;
+    note.textContent = `${Math.round(progress)} % of ${(total / 1e6).toFixed(1)} MB`;
+  }
+  if (status === "done") {
+    bar.value = 100;
+    note.textContent = "ready";
+  }
+}
+
+/** @param {unknown} error */
+function fail(error) {
+  page.failure.hidden = false;
+  page.failure.textContent = error instanceof Error ? `${error.name}: ${error.message}` : `${error}`;
+  console.error(error);
+}
+
+/**
+ * @param {string} tag
+ * @param {Record<string, string>} attributes
+ * @param {...(string | Node)} children  a string becomes text, never markup
+ */
+function element(tag, attributes, ...children) {
+  const made = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
+  made.append(...children);
+  return made;
+}

@@ -1,0 +1,53 @@
+/**
+ * What travels between the page, its worker and the session workers. Types only.
+ *
+ * @typedef {{ id: number, method: string, params: any }} Request
+ *   `id` is the caller's own; every reply carries it back.
+ *
+ * @typedef {{ name: string, message: string, stack?: string }} ErrorData
+ *
+ * @typedef {{ id: number, value: unknown }
+ *   | { id: number, error: ErrorData }
+ *   | { id: number, progress: Progress }} Reply
+ *   Any number of `progress`, then one `value` or `error`.
+ *
+ * @typedef {object} Progress
+ *   As Transformers.js reports it. `name` is the model, or "runtime" for what every model needs.
+ * @property {"initiate" | "download" | "progress" | "done" | "progress_total" | "ready"} status
+ * @property {string} [name]
+ * @property {string} [file]  the file, or the named step, that this is about
+ * @property {number} [progress]  per cent, with status "progress" and "progress_total"
+ * @property {number} [loaded]  bytes so far
+ * @property {number} [total]  bytes in all
+ * @property {string} [task]
+ * @property {string} [model]
+ *
+ * @typedef {object} ModelInfo
+ *   One entry of `models/manifest.json`; `twinvec.folder.ModelInfo` in Python.
+ * @property {string} name
+ * @property {string | null} revision
+ * @property {number} dim
+ * @property {number} max_length
+ * @property {string} pooling
+ * @property {Record<string, string>} weights  dtype -> path of the ONNX file
+ * @property {Record<string, { bytes: number, sha256: string }>} files
+ *
+ * @typedef {object} Versions
+ *   What answers in this page.
+ * @property {string} model
+ * @property {string | null} revision
+ * @property {string} dtype
+ * @property {string} python
+ * @property {string} pyodide
+ * @property {string} onnxruntime
+ * @property {number} sessions  session workers
+ *
+ * @typedef {{ dims: number[], inputs: Record<string, BigInt64Array> }} Run
+ *   One run's inputs, flat, all of the same dims.
+ *
+ * @typedef {{ dims: readonly number[], data: Float32Array }} Output
+ *
+ * @typedef {{ position: number, score: number, text: string }} Hit
+ */
+
+export {};

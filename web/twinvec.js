@@ -1,0 +1,220 @@
+/**
+ * twinvec's JavaScript API: the part of Transformers.js that embeds text, answered by Python.
+ *
+ * All work happens in workers; the page is never blocked.
+ *
+ * @import { Hit, Progress, Versions } from "./protocol.js"
+ */
+
+import { Client } from "./client.js";
+
+/** Where twinvec's own files are: the folder of this module, unless `base` says otherwise. */
+const HERE = new URL("./", import.meta.url).href;
+
+/**
+ * A dense float32 array.
+ *
+ * `dims` its shape, `type` always "float32", `data` its elements in row-major order, `size` how
+ * many there are.
+ */
+export class Tensor {
+  /**
+   * @param {number[]} dims
+   * @param {Float32Array} data
+   */
+  constructor(dims, data) {
+    this.dims = dims;
+    this.type = "float32";
+    this.data = data;
+    this.size = data.length;
+  }
+
+  /**
+   * Copy into nested arrays, one level a dimension.
+   *
+   * @returns {any[]}
+   */
+  tolist() {
+    /** @type {any[]} */
+    let list = Array.from(this.data);
+    for (const length of this.dims.slice(1).reverse()) {
+      const rows = length === 0 ? 0 : list.length / length;
+      list = Array.from({ length: rows }, (_, row) => list.slice(row * length, (row + 1) * length));
+    }
+    return list;
+  }
+}
+
+/**
+ * @typedef {object} PipelineOptions
+ * @property {string} [dtype]  which weights, "fp32" unless given
+ * @property {(progress: Progress) => void} [progress_callback]
+ * @property {string} [base]  address of the folder that twinvec was built into
+ *
+ * @typedef {object} ExtractorOptions
+ * @property {"none" | "mean" | "cls" | "first_token" | "last_token" | "eos"} [pooling]
+ * @property {boolean} [normalize]
+ *
+ * @typedef {object} ExtractorMembers
+ * @property {Versions} versions  which model and runtime answer
+ * @property {(url: string | URL) => Promise<SearchIndex>} openIndex
+ * @property {() => Promise<void>} dispose  end the workers and give their memory back
+ *
+ * @typedef {((texts: string | string[], options?: ExtractorOptions) => Promise<Tensor>)
+ *   & ExtractorMembers} Extractor
+ */
+
+/**
+ * Load a model of this site.
+ *
+ * @param {string} task  "feature-extraction"
+ * @param {string} [model]  a name in the site's `models/manifest.json`; its first one unless given
+ * @param {PipelineOptions} [options]
+ * @returns {Promise<Extractor>}
+ */
+export async function pipeline(task, model, options = {}) {
+  if (task !== "feature-extraction") {
+    throw new TypeError(`twinvec has the task "feature-extraction", not ${JSON.stringify(task)}`);
+  }
+  checkOptions("pipeline", options, ["dtype", "progress_callback", "base"]);
+  const { dtype = "fp32", progress_callback: callback = () => {}, base = HERE } = options;
+  const folder = new URL(base, document.baseURI).href;
+  const worker = new Client(new Worker(new URL("worker.js", folder), { type: "module" }));
+  /** @type {Versions} */
+  let versions;
+  try {
+    const params = { base: folder, model, dtype };
+    versions = await worker.request("load", params, { onProgress: withTotal(callback) });
+  } catch (error) {
+    worker.terminate();
+    throw error;
+  }
+  callback({ status: "ready", task, model: versions.model });
+
+  /** @type {(texts: string | string[], options?: ExtractorOptions) => Promise<Tensor>} */
+  const extract = async (texts, options = {}) => {
+    checkOptions("the extractor", options, ["pooling", "normalize"]);
+    const { pooling = "none", normalize = false } = options;
+    const params = { texts: asList(texts), pooling, normalize };
+    const { dims, data } = await worker.request("embed", params);
+    return new Tensor(dims, data);
+  };
+  return Object.assign(extract, {
+    versions,
+    openIndex: async (/** @type {string | URL} */ url) => {
+      const address = new URL(url, document.baseURI).href;
+      const { texts } = await worker.request("openIndex", { url: address });
+      return new SearchIndex(worker, texts);
+    },
+    dispose: async () => worker.terminate(),
+  });
+}
+
+/** An index that Python holds in the worker; see `openIndex`. */
+export class SearchIndex {
+  #worker;
+
+  /**
+   * @param {Client} worker
+   * @param {string[]} texts
+   */
+  constructor(worker, texts) {
+    this.#worker = worker;
+    this.texts = texts;
+  }
+
+  /**
+   * Embed texts and append them.
+   *
+   * @param {string | string[]} texts
+   */
+  async add(texts) {
+    const list = asList(texts);
+    await this.#worker.request("add", { texts: list });
+    this.texts.push(...list);
+  }
+
+  /**
+   * Rank the texts by cosine similarity to a query, best first.
+   *
+   * @param {string} query
+   * @param {{ k?: number }} [options]  how many hits at most
+   * @returns {Promise<Hit[]>}
+   */
+  search(query, { k = 10 } = {}) {
+    return this.#worker.request("search", { query, k });
+  }
+}
+
+/**
+ * @param {ArrayLike<number>} a
+ * @param {ArrayLike<number>} b
+ * @returns {number}
+ */
+export function dot(a, b) {
+  if (a.length !== b.length) {
+    throw new TypeError(`vectors of ${a.length} and ${b.length} dims are not comparable`);
+  }
+  let sum = 0;
+  for (let i = 0; i < a.length; i++) sum += a[i] * b[i];
+  return sum;
+}
+
+/**
+ * Cosine similarity; 0 where a vector is zero.
+ *
+ * @param {ArrayLike<number>} a
+ * @param {ArrayLike<number>} b
+ * @returns {number}
+ */
+export function cos_sim(a, b) {
+  const norms = Math.sqrt(dot(a, a)) * Math.sqrt(dot(b, b));
+  return dot(a, b) / Math.max(norms, 1e-24);
+}
+
+/**
+ * Follow every step with one event about all downloads together, as Transformers.js does.
+ *
+ * @param {(progress: Progress) => void} callback
+ * @returns {(progress: Progress) => void}
+ */
+function withTotal(callback) {
+  /** @type {Map<string, { loaded: number, total: number }>} */
+  const files = new Map();
+  return (event) => {
+    callback(event);
+    const { status, name, file = "", loaded, total } = event;
+    if (status !== "progress" || loaded === undefined || total === undefined) return;
+    files.set(file, { loaded, total });
+    const sum = { loaded: 0, total: 0 };
+    for (const one of files.values()) {
+      sum.loaded += one.loaded;
+      sum.total += one.total;
+    }
+    callback({ status: "progress_total", name, progress: (100 * sum.loaded) / sum.total, ...sum });
+  };
+}
+
+/**
+ * @param {string | string[]} texts
+ * @returns {string[]}
+ */
+function asList(texts) {
+  if (typeof texts === "string") return [texts];
+  if (!Array.isArray(texts)) throw new TypeError("texts must be a string or an array of strings");
+  return texts;
+}
+
+/**
+ * Refuse what would otherwise be ignored.
+ *
+ * @param {string} what
+ * @param {object} options
+ * @param {string[]} known
+ */
+function checkOptions(what, options, known) {
+  const unknown = Object.keys(options).find((key) => !known.includes(key));
+  if (unknown !== undefined) {
+    throw new TypeError(`${what} has no option ${unknown}; it has ${known.join(", ")}`);
+  }
+}
