@@ -40,6 +40,10 @@ const page = {
 };
 
 try {
+  // The texts of the index are shown, and a query may be typed, while everything loads.
+  const response = await fetch("index/index.json");
+  if (!response.ok) throw new Error(`index/index.json: the server answered ${response.status}`);
+  showTexts((await response.json()).texts);
   const extractor = await pipeline("feature-extraction", undefined, { progress_callback: showStep });
   const index = await extractor.openIndex("index/");
   const { model, dtype, python, pyodide, onnxruntime, sessions } = extractor.versions;
@@ -93,7 +97,7 @@ function start(index) {
         page.adding.hidden = true;
       });
   });
-  for (const control of [page.query, page.texts, page.button]) control.disabled = false;
+  for (const control of [page.texts, page.button]) control.disabled = false;
   page.loading.hidden = true;
   rank().catch(fail);
 }

@@ -66,8 +66,10 @@ def convert_folder(source: Path, folder: Path) -> Path:
     with tempfile.TemporaryDirectory(dir=folder.parent) as temporary:
         made = Path(temporary) / folder.name
         (made / "onnx").mkdir(parents=True)
-        for file in source.glob("*.json"):
-            shutil.copyfile(file, made / file.name)
+        for file in source.rglob("*.json"):
+            target = made / file.relative_to(source)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(file, target)
         onnx.save(graph, made / "onnx" / "model.onnx")
         digest = sha256_of(made / "onnx" / "model.onnx")
         (made / SHA256SUMS).write_text(f"{digest}  onnx/model.onnx\n", encoding="utf-8")

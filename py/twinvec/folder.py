@@ -46,8 +46,13 @@ DTYPES = {
 SHA256SUMS = "SHA256SUMS"
 """The file in which a model folder made here records the hashes of its files."""
 
+_SENTENCE_BERT = "sentence_bert_config.json"
+_POOLING = "1_Pooling/config.json"
+
 CONFIG_FILES = ("config.json", "tokenizer.json", "tokenizer_config.json")
-OPTIONAL_FILES = ("special_tokens_map.json",)
+OPTIONAL_FILES = ("special_tokens_map.json", _SENTENCE_BERT, _POOLING)
+"""Files that a model may have; all of them are small."""
+
 _UNBOUNDED = 1_000_000  # tokenizer_config.json writes "no limit" as 10^30
 
 
@@ -176,7 +181,7 @@ def onnx_path(dtype: str) -> str:
 def _max_length(folder: Path, config: Mapping[str, Any]) -> int:
     """Take the smallest limit that the folder states; sentence-transformers' file where it is."""
     limits = [config.get("max_position_embeddings", 512)]
-    sentence_bert = folder / "sentence_bert_config.json"
+    sentence_bert = folder / _SENTENCE_BERT
     if sentence_bert.is_file():
         limits.append(read_json(sentence_bert).get("max_seq_length") or _UNBOUNDED)
     limits.append(read_json(folder / "tokenizer_config.json").get("model_max_length", _UNBOUNDED))
@@ -185,7 +190,7 @@ def _max_length(folder: Path, config: Mapping[str, Any]) -> int:
 
 def _pooling(folder: Path) -> Pooling:
     """Read sentence-transformers' pooling configuration; mean where there is none."""
-    file = folder / "1_Pooling" / "config.json"
+    file = folder / _POOLING
     if not file.is_file():
         return "mean"
     block = read_json(file)

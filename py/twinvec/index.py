@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from twinvec.errors import IndexMismatchError
-from twinvec.similarity import semantic_search
+from twinvec.pooling import normalize
+from twinvec.similarity import dot, semantic_search
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -109,7 +110,7 @@ class Index:
             if embedder is None:
                 raise TypeError("search(query, embedder): a text needs the embedder as well")
             query = embedder.encode([embedder.info.query_prompt + query])[0]
-        (matches,) = semantic_search(query, self.vectors, top_k=k)
+        (matches,) = semantic_search(normalize(query), self.vectors, k, score_function=dot)
         return [Hit(match.position, match.score, self.texts[match.position]) for match in matches]
 
     def save(self, folder: Path | str) -> None:

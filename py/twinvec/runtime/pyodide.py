@@ -28,7 +28,7 @@ from pyodide.ffi import JsException, can_run_sync, run_sync, to_js
 from twinvec.embedder import Embedder
 from twinvec.errors import InferenceError, ModelNotFoundError, SyncUnavailableError
 from twinvec.index import Index
-from twinvec.folder import ModelInfo
+from twinvec.folder import ModelInfo, check_dtype
 from twinvec.runtime.base import check_graph
 
 if TYPE_CHECKING:
@@ -162,6 +162,7 @@ def loaded_model(
     Raises:
         ModelNotFoundError: the page has not loaded it, or has it in another dtype.
     """
+    check_dtype(dtype)
     name = next(iter(_loaded), None) if model is None else str(model)
     js_model = _loaded.get(name or "")
     if js_model is None or js_model.dtype != dtype:

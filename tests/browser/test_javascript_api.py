@@ -1,0 +1,141 @@
+"""`twinvec.js` as a page uses it, beside what Transformers.js promises."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from conftest import Tab
+
+from twinvec import Embedder
+
+pytestmark = pytest.mark.browser
+
+REJECTION = """async ([call]) => {
+  try { await eval(call); } catch (error) { return [error.name, error.message, error.constructor.name]; }
+}"""
+
+
+def rejection(tab: Tab, call: str) -> list[str]:
+    answer: list[str] = tab.page.evaluate(REJECTION, [call])
+    return answer
+
+
+def test_one_string_gives_one_row(tab: Tab, embedder: Embedder) -> None:
+    tensor = tab.page.evaluate(
+        """async () => {
+          const tensor = await extractor("Hello world.", { pooling: "mean", normalize: true });
+          const list = tensor.tolist();
+          const { dims, type, size, data } = tensor;
+          return { dims, type, size, rows: list.length, dim: list[0].length,
+                   array: data instanceof Float32Array, same: list[0][5] === data[5] };
+        }"""
+    )
+    dim = embedder.info.dim
+    same = {"type": "float32", "size": dim, "rows": 1, "dim": dim, "array": True, "same": True}
+    assert tensor == {"dims": [1, dim], **same}
+
+
+def test_defaults_are_those_of_transformers_js(tab: Tab, embedder: Embedder) -> None:
+    """No pooling, no normalisation: one vector a token."""
+    states = embedder.encode(["Hello world."], pooling="none", normalize=False)[0]
+    dims, value = tab.page.evaluate(
+        """async () => {
+          const tensor = await extractor("Hello world.");
+          return [tensor.dims, tensor.tolist()[0][1][2]];
+        }"""
+    )
+    assert dims == [1, *states.shape]
+    assert value == pytest.approx(float(states[1, 2]), abs=1e-5)
+
+
+def test_no_texts(tab: Tab, embedder: Embedder) -> None:
+    call = """async (pooling) => {
+      const tensor = await extractor([], { pooling });
+      return [tensor.dims, tensor.tolist()];
+    }"""
+    assert tab.page.evaluate(call, "mean") == [[0, embedder.info.dim], []]
+    assert tab.page.evaluate(call, "none") == [[0, 0, embedder.info.dim], []]
+
+
+def test_cos_sim_and_dot(tab: Tab) -> None:
+    assert tab.page.evaluate("twinvec.dot([1, 2], [3, 4])") == 11
+    assert tab.page.evaluate("twinvec.cos_sim([1, 0], [2, 0])") == 1
+    assert tab.page.evaluate("twinvec.cos_sim([0, 0], [1, 0])") == 0
+    assert "2 and 1 dims" in rejection(tab, "twinvec.dot([1, 2], [1])")[1]
+
+
+@pytest.mark.parametrize(
+    ("call", "name", "message"),
+    [
+        ("extractor([1])", "TypeError", "texts[0] must be a str, not int"),
+        ("extractor(['a', null])", "TypeError", "texts[1] must be a str, not"),
+        ("extractor(null)", "TypeError", "must be a string or an array of strings"),
+        ("extractor(['a'], { pooling: 'max' })", "ValueError", "unknown pooling 'max'"),
+        ("extractor(['a'], { quantize: true })", "TypeError", "no option quantize"),
+        ("twinvec.pipeline('translation')", "TypeError", '"feature-extraction"'),
+        (
+            "twinvec.pipeline('feature-extraction', 'no/such')",
+            "ModelNotFoundError",
+            "this site has no model no/such; it has ",
+        ),
+        (
+            "twinvec.pipeline('feature-extraction', undefined, { dtype: 'q4' })",
+            "ModelNotFoundError",
+            "has no dtype q4 here; it has fp32",
+        ),
+        (
+            "twinvec.pipeline('feature-extraction', undefined, { device: 'webgpu' })",
+            "TypeError",
+            "no option device",
+        ),
+    ],
+)
+def test_wrong_calls(tab: Tab, call: str, name: str, message: str) -> None:
+    found = rejection(tab, call)
+    assert found[0] == name
+    assert message in found[1]
+    assert found[2] == ("TypeError" if name == "TypeError" else "Error")
+
+
+def test_calls_may_overlap(tab: Tab) -> None:
+    same = tab.page.evaluate(
+        """async () => {
+          const options = { pooling: "mean" };
+          const alone = await extractor("Hello world.", options);
+          const calls = ["a", "Hello world.", "c c c"].map((text) => extractor(text, options));
+          const [, together] = await Promise.all(calls);
+          return alone.data.every((value, i) => value === together.data[i]);
+        }"""
+    )
+    assert same is True
+
+
+def test_progress_events(tab: Tab, manifest: dict[str, Any]) -> None:
+    events: list[dict[str, Any]] = tab.page.evaluate("events")
+    assert events[-1] == {
+        "status": "ready",
+        "task": "feature-extraction",
+        "model": manifest["name"],
+    }
+    weights = [event for event in events if event.get("file") == "onnx/model.onnx"]
+    statuses = [event["status"] for event in weights]
+    assert statuses[:2] == ["initiate", "download"]
+    assert statuses[-1] == "done"
+    size = manifest["files"]["onnx/model.onnx"]["bytes"]
+    last = weights[-2]
+    assert (last["progress"], last["loaded"], last["total"]) == (100, size, size)
+    totals = [event for event in events if event["status"] == "progress_total"]
+    assert totals[-1]["progress"] == 100
+
+
+def test_a_disposed_pipeline_refuses(tab: Tab) -> None:
+    message = tab.page.evaluate(
+        """async () => {
+          const second = await twinvec.pipeline("feature-extraction");
+          const pending = second("under way").catch((error) => error.message);
+          await second.dispose();
+          return [await pending, await second("later").catch((error) => error.message)];
+        }"""
+    )
+    assert message == ["the pipeline was disposed of"] * 2

@@ -1,0 +1,41 @@
+"""Nothing that crosses between Python and JavaScript stays behind."""
+
+from __future__ import annotations
+
+import pytest
+from conftest import Tab
+
+pytestmark = pytest.mark.browser
+
+PROXIES = """
+const { pyproxy_alloc_map: proxies } = pyodide._module;
+return [...proxies.values()];
+"""
+
+
+def test_no_proxy_outlives_its_call(tab: Tab) -> None:
+    tab.javascript("pyodide._module.enable_pyproxy_allocation_tracing();")
+    try:
+        tab.encode(["warm up"])
+        tab.javascript("globalThis.kept = pyodide.toPy([]);")
+        assert len(tab.javascript(PROXIES)) == 1  # tracing sees what is kept
+        tab.javascript("kept.destroy();")
+        for _ in range(50):
+            tab.encode(["Hello world.", "I love pandas so much!"])
+        failed = tab.page.evaluate(
+            "extractor(['a', 5], { pooling: 'mean' }).catch((error) => error.message)"
+        )
+        assert failed == "texts[1] must be a str, not int"
+        assert tab.javascript(PROXIES) == []
+    finally:
+        tab.javascript("pyodide._module.disable_pyproxy_allocation_tracing();")
+
+
+def test_memory_of_python_does_not_grow(tab: Tab) -> None:
+    texts = ["word " * 100] * 20
+    tab.encode(texts)
+    size = "return pyodide._module.HEAPU8.length;"
+    before = tab.javascript(size)
+    for _ in range(10):
+        tab.encode(texts)
+    assert tab.javascript(size) == before

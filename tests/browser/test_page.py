@@ -1,0 +1,132 @@
+"""The demo page as a visitor meets it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from conftest import DIST, overlay, serving
+from playwright.sync_api import Browser, Page, expect
+
+from twinvec import Embedder, cos_sim
+from twinvec.site import SAMPLE_QUERY, SAMPLE_TEXTS
+
+pytestmark = pytest.mark.browser
+
+LOAD_TIMEOUT = 120_000  # milliseconds, for a machine under load
+
+
+def open_page(browser: Browser, address: str) -> Page:
+    page = browser.new_context().new_page()
+    page.goto(address)
+    expect(page.locator("#versions")).not_to_be_empty(timeout=LOAD_TIMEOUT)
+    return page
+
+
+@pytest.fixture(scope="module")
+def page(browser: Browser) -> Iterator[Page]:
+    with serving(DIST) as address:
+        opened = open_page(browser, address)
+        yield opened
+        opened.context.close()
+
+
+def ranking(page: Page) -> list[tuple[str, str]]:
+    rows = page.locator("#results li").all()
+    return [(row.locator("span").inner_text(), row.locator("data").inner_text()) for row in rows]
+
+
+def test_a_typed_query_ranks_as_natively(page: Page, embedder: Embedder) -> None:
+    page.locator("#query").press_sequentially(SAMPLE_QUERY)
+    expect(page.locator("#results data")).to_have_count(3)
+    expect(page.locator("#results li").first).to_contain_text("giant panda")
+    query = embedder.encode([embedder.info.query_prompt + SAMPLE_QUERY])
+    scores = cos_sim(query, embedder.encode(SAMPLE_TEXTS))[0]
+    expected = sorted(zip(SAMPLE_TEXTS, scores, strict=True), key=lambda pair: -pair[1])
+    assert ranking(page) == [(text, f"{score:.4f}") for text, score in expected]
+
+
+def test_texts_of_ones_own_are_ranked_and_stay_text(page: Page) -> None:
+    page.fill("#query", "markup")
+    page.fill("#texts", "<img src=x onerror=alert(1)> is markup\n\nThe weather is fine")
+    page.click("#add button")
+    expect(page.locator("#added")).to_have_text("2 of 2 added")
+    expect(page.locator("#results li").first).to_contain_text("<img src=x onerror=alert(1)>")
+    expect(page.locator("#results img")).to_have_count(0)
+    expect(page.locator("#texts")).to_have_value("")
+    expect(page.locator("#results li")).to_have_count(5)
+
+
+def test_an_emptied_query_shows_all_texts(page: Page) -> None:
+    page.fill("#query", "anything")
+    expect(page.locator("#results data")).not_to_have_count(0)
+    page.fill("#query", "")
+    expect(page.locator("#results data")).to_have_count(0)
+    expect(page.locator("#results li").first).to_have_text(SAMPLE_TEXTS[0])
+
+
+def test_it_says_what_answers(page: Page, embedder: Embedder) -> None:
+    for part in (embedder.info.name, "(fp32)", "Pyodide 314.0.3", "ONNX Runtime Web 1.30.0"):
+        expect(page.locator("#versions")).to_contain_text(part)
+
+
+def test_it_is_usable_by_keyboard(page: Page) -> None:
+    page.locator("h1").click()
+    reached = []
+    for _ in range(3):
+        page.keyboard.press("Tab")
+        reached.append(page.evaluate("document.activeElement.id || document.activeElement.tagName"))
+    assert reached == ["query", "texts", "BUTTON"]
+
+
+def test_it_fits_a_phone(page: Page) -> None:
+    page.set_viewport_size({"width": 320, "height": 640})
+    page.fill("#texts", "unbroken" * 40)
+    page.click("#add button")
+    expect(page.locator("#added")).to_have_text("1 of 1 added")
+    width = "document.documentElement.scrollWidth"
+    assert page.evaluate(width) <= 320
+
+
+def test_a_query_typed_while_loading_is_answered(browser: Browser) -> None:
+    with serving(DIST) as address:
+        page = browser.new_context().new_page()
+        page.goto(address)
+        expect(page.locator("#results li")).to_have_count(3)
+        page.fill("#query", SAMPLE_QUERY)
+        expect(page.locator("#results data")).to_have_count(3, timeout=LOAD_TIMEOUT)
+        page.context.close()
+
+
+def test_loading_shows_every_step_and_never_blocks_the_page(browser: Browser) -> None:
+    with serving(DIST) as address:
+        page = browser.new_context().new_page()
+        # The longest time between two timer ticks, in milliseconds.
+        page.add_init_script(
+            """let last = performance.now(); globalThis.longest = 0;
+            setInterval(() => {
+              const now = performance.now();
+              globalThis.longest = Math.max(longest, now - last);
+              last = now;
+            }, 10);"""
+        )
+        page.goto(address)
+        expect(page.locator("#versions")).not_to_be_empty(timeout=LOAD_TIMEOUT)
+        steps = page.locator("#steps li span").all_inner_texts()
+        for step in ("pyodide", "numpy", "twinvec", "onnxruntime-web"):
+            assert step in steps
+        assert any(step.startswith("onnx/model.onnx of ") for step in steps)
+        assert page.locator("#steps progress").evaluate_all("bars => bars.every(b => b.value === 100)")
+        # Booting Python alone takes seconds; on the page's own thread it would show here.
+        assert page.evaluate("longest") < 1000
+        page.context.close()
+
+
+def test_a_failure_is_told(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> None:
+    folder = overlay(tmp_path_factory.mktemp("broken"))
+    (folder / "docs/search/index").unlink()
+    with serving(folder) as address:
+        page = browser.new_context().new_page()
+        page.goto(f"{address}docs/search/")
+        expect(page.get_by_role("alert")).to_contain_text("index/index.json: the server answered 404")
+        page.context.close()

@@ -1,0 +1,125 @@
+"""The browser's ids and vectors against the native ones, on the same weights."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any
+
+import numpy as np
+import pytest
+from conftest import Tab
+from numpy.typing import NDArray
+from texts import ODD, parity_texts, prose, random_strings
+
+from twinvec import Embedder, cos_sim, semantic_search
+
+pytestmark = pytest.mark.browser
+
+# On unit vectors of fp32 weights; 1.5e-7 was measured on several hundred texts.
+BOUND = 5e-7
+
+ENCODE_IDS = """
+from twinvec import Embedder
+async def body():
+    encode = Embedder.from_pretrained()._tokenizer.encode
+    return [encode(text).input_ids.tolist() for text in texts]
+"""
+
+
+def browser_vectors(tab: Tab, texts: list[str], pooling: str = "mean") -> NDArray[np.float32]:
+    dims, data = tab.encode(texts, pooling)
+    return np.frombuffer(base64.b64decode(data), np.float32).reshape(dims)
+
+
+def native_ids(embedder: Embedder, texts: list[str]) -> list[list[int]]:
+    return [embedder._tokenizer.encode(text).input_ids.tolist() for text in texts]
+
+
+@pytest.fixture(scope="module")
+def texts() -> list[str]:
+    texts = parity_texts()
+    assert len(texts) >= 300
+    return texts
+
+
+@pytest.fixture(scope="module")
+def pair(
+    tab: Tab, embedder: Embedder, texts: list[str]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    return embedder.encode(texts, pooling="mean"), browser_vectors(tab, texts)
+
+
+def test_ids_are_identical(tab: Tab, embedder: Embedder, texts: list[str]) -> None:
+    expected = native_ids(embedder, texts)
+    assert max(map(len, expected)) == embedder.info.max_length  # some texts are over-length
+    assert tab.python(ENCODE_IDS, texts=texts) == expected
+
+
+def test_ids_of_random_unicode_are_identical(tab: Tab, embedder: Embedder) -> None:
+    strings = random_strings(6000)
+    assert len(set(strings)) >= 5000
+    assert tab.python(ENCODE_IDS, texts=strings) == native_ids(embedder, strings)
+
+
+def test_vectors_are_the_same(pair: tuple[NDArray[np.float32], NDArray[np.float32]]) -> None:
+    native, browser = pair
+    assert native.shape == browser.shape
+    difference = float(np.max(np.abs(native - browser)))
+    print(f"max |difference| over {len(native)} texts: {difference:.3g}")
+    assert difference <= BOUND
+
+
+def test_rankings_are_the_same(
+    tab: Tab, embedder: Embedder, pair: tuple[NDArray[np.float32], NDArray[np.float32]]
+) -> None:
+    queries = prose(50, seed=7, shortest=3, longest=12)
+    native, browser = pair
+    expected = semantic_search(embedder.encode(queries), native, top_k=10)
+    found = semantic_search(browser_vectors(tab, queries), browser, top_k=10)
+    for left, right in zip(expected, found, strict=True):
+        assert [match.position for match in left] == [match.position for match in right]
+
+
+def test_published_similarities_in_the_page(tab: Tab, manifest: dict[str, Any]) -> None:
+    if not manifest["name"].endswith("all-MiniLM-L6-v2"):
+        pytest.skip(f"published for all-MiniLM-L6-v2; dist/ holds {manifest['name']}")
+    vectors = browser_vectors(
+        tab, ["The weather is lovely today.", "It's so sunny outside!", "He drove to the stadium."]
+    )
+    scores = cos_sim(vectors, vectors)
+    assert f"{scores[0, 1]:.4f} {scores[0, 2]:.4f} {scores[1, 2]:.4f}" == "0.6660 0.1046 0.1411"
+
+
+@pytest.mark.parametrize("pooling", ["cls", "last_token"])
+def test_other_poolings_are_the_same(tab: Tab, embedder: Embedder, pooling: Any) -> None:
+    native = embedder.encode(ODD, pooling=pooling)
+    assert np.max(np.abs(native - browser_vectors(tab, ODD, pooling))) <= BOUND
+
+
+def test_token_vectors_are_the_same_and_padded_with_zeros(tab: Tab, embedder: Embedder) -> None:
+    texts = ["Hello world.", "a somewhat longer text than the first"]
+    native = embedder.encode(texts, pooling="none")
+    browser = browser_vectors(tab, texts, "none")
+    assert browser.shape == (2, max(map(len, native)), embedder.info.dim)
+    for states, padded in zip(native, browser, strict=True):
+        assert np.max(np.abs(states - padded[: len(states)])) <= BOUND
+        assert not padded[len(states) :].any()
+
+
+def test_lone_surrogates_from_javascript(tab: Tab, embedder: Embedder) -> None:
+    data = tab.page.evaluate(
+        """async () => Array.from(
+          (await extractor(["a \\ud800 b", "\\ud83d\\udc4d"], { pooling: "mean", normalize: true })).data,
+        )"""
+    )
+    expected = embedder.encode(["a \ufffd b", "\U0001f44d"])
+    assert np.max(np.abs(np.reshape(data, (2, -1)) - expected)) <= BOUND
+
+
+def test_fingerprints_are_the_same(tab: Tab, embedder: Embedder) -> None:
+    source = """
+from twinvec import Embedder
+async def body():
+    return Embedder.from_pretrained().fingerprint
+"""
+    assert tab.python(source) == embedder.fingerprint

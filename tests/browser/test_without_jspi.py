@@ -1,0 +1,59 @@
+"""A browser without JavaScript Promise Integration: `aencode` works, `encode` says so."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from conftest import DIST, SUB_PATH, TEST_HOOK, TEST_PAGE, Tab, open_tab, overlay, serving
+from playwright.sync_api import Browser, expect
+
+from twinvec.site import SAMPLE_QUERY
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    worker = (DIST / "worker.js").read_text(encoding="utf-8") + TEST_HOOK
+    folder = overlay(
+        tmp_path_factory.mktemp("old"),
+        worker_js=f"delete WebAssembly.Suspending;\n{worker}",
+        test_html=TEST_PAGE,
+    )
+    with serving(folder) as root:
+        yield f"{root}{SUB_PATH}/"
+
+
+@pytest.fixture(scope="module")
+def old_tab(browser: Browser, address: str) -> Iterator[Tab]:
+    opened = open_tab(browser, address)
+    yield opened
+    opened.page.context.close()
+
+
+def test_aencode_gives_the_same_vectors(old_tab: Tab, tab: Tab) -> None:
+    texts = ["Hello world.", "I love pandas so much!"]
+    assert old_tab.encode(texts) == tab.encode(texts)
+
+
+def test_encode_names_aencode(old_tab: Tab) -> None:
+    message = old_tab.python(
+        """
+from twinvec import Embedder, SyncUnavailableError
+async def body():
+    try:
+        Embedder.from_pretrained().encode(["Hello world."])
+    except SyncUnavailableError as err:
+        return str(err)
+"""
+    )
+    assert "aencode" in message
+
+
+def test_the_page_works(browser: Browser, address: str) -> None:
+    page = browser.new_context().new_page()
+    page.goto(address)
+    page.fill("#query", SAMPLE_QUERY)
+    expect(page.locator("#results data")).to_have_count(3, timeout=120_000)
+    page.context.close()

@@ -1,0 +1,222 @@
+"""Fixtures: the model that `dist/` holds, opened natively, and a page that has it open too."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import shutil
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page
+
+from twinvec import Embedder
+from twinvec.serve import make_server
+
+ROOT = Path(__file__).parents[1]
+DIST = ROOT / "dist"
+CASES = ROOT / "tests" / "contract" / "cases.py"
+SUB_PATH = "docs/search"
+
+# As a container or a machine without a display needs them.
+CHROMIUM_FLAGS = [
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+# Appended to a copy of the site's worker, so that tests can run code beside the product's.
+TEST_HOOK = """
+const hook = new BroadcastChannel("tests");
+hook.onmessage = async ({ data: { id, source, payload } }) => {
+  if (source === undefined) return;
+  try {
+    const run = new Function("pyodide", "payload", `return (async () => { ${source} })()`);
+    hook.postMessage({ id, value: await run(pyodide, payload) });
+  } catch (error) {
+    hook.postMessage({ id, error: String(error) });
+  }
+};
+"""
+
+TEST_PAGE = """<!doctype html><meta charset="utf-8"><title>tests</title><link rel="icon" href="data:,"><script type="module">
+import * as twinvec from "./twinvec.js";
+globalThis.twinvec = twinvec;
+const hook = new BroadcastChannel("tests");
+globalThis.inWorker = (source, payload) => new Promise((resolve, reject) => {
+  const id = Math.random();
+  const listen = ({ data }) => {
+    if (data.id !== id || "source" in data) return;
+    hook.removeEventListener("message", listen);
+    if ("error" in data) reject(new Error(data.error));
+    else resolve(data.value);
+  };
+  hook.addEventListener("message", listen);
+  hook.postMessage({ id, source, payload });
+});
+globalThis.events = [];
+const progress_callback = (event) => events.push(event);
+globalThis.opened = twinvec.pipeline("feature-extraction", undefined, { progress_callback })
+  .then((extractor) => { globalThis.extractor = extractor; });
+</script>"""
+
+
+@pytest.fixture(scope="session")
+def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[str, Any]:
+    """Use the system's Chromium where Playwright's own is not installed."""
+    arguments = [*CHROMIUM_FLAGS, *(["--no-sandbox"] if os.geteuid() == 0 else [])]
+    cache = Path(os.environ.get("PLAYWRIGHT_BROWSERS_PATH", Path.home() / ".cache/ms-playwright"))
+    own = list(cache.glob("chromium*"))
+    executable = {} if own else {"executable_path": shutil.which("chromium")}
+    return {**browser_type_launch_args, **executable, "args": arguments}
+
+
+@pytest.fixture(scope="session")
+def manifest() -> dict[str, Any]:
+    """The first model of the site in `dist/`."""
+    file = DIST / "models" / "manifest.json"
+    assert file.is_file(), "dist/ is not built; run: python build.py"
+    models: list[dict[str, Any]] = json.loads(file.read_text(encoding="utf-8"))["models"]
+    return models[0]
+
+
+@pytest.fixture(scope="session")
+def embedder(manifest: dict[str, Any]) -> Iterator[Embedder]:
+    """The same model as the site's, on CPython."""
+    opened = Embedder.from_pretrained(manifest["name"], local_files_only=True)
+    yield opened
+    opened.close()
+
+
+@contextmanager
+def serving(folder: Path, *, isolated: bool = False) -> Iterator[str]:
+    """Serve a folder; give its address."""
+    with make_server(folder, 0, isolated=isolated) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://localhost:{server.server_port}/"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def overlay(folder: Path, **changed: str) -> Path:
+    """Make a site of links to `dist/`, with some files written instead (dots as underscores)."""
+    assert (DIST / "index.html").is_file(), "dist/ is not built; run: python build.py"
+    site = folder / SUB_PATH
+    site.mkdir(parents=True)
+    for file in DIST.iterdir():
+        (site / file.name).symlink_to(file)
+    for name, text in changed.items():
+        file = site / name.replace("_", ".")
+        file.unlink(missing_ok=True)
+        file.write_text(text, encoding="utf-8")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def test_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The built site below a sub-path, with a worker that tests can run code in."""
+    worker = (DIST / "worker.js").read_text(encoding="utf-8") + TEST_HOOK
+    folder = overlay(tmp_path_factory.mktemp("site"), worker_js=worker, test_html=TEST_PAGE)
+    with serving(folder) as address:
+        yield f"{address}{SUB_PATH}/"
+
+
+@dataclass
+class Tab:
+    """A page that has the model open, and Python beside it."""
+
+    page: Page
+    requests: list[str] = field(default_factory=list)
+
+    def encode(self, texts: list[str], pooling: str = "mean", *, normalize: bool = True) -> Any:
+        """Embed through the public JavaScript API; gives (dims, float32 bytes)."""
+        dims, data = self.page.evaluate(
+            """async ([texts, pooling, normalize]) => {
+              const { dims, data } = await extractor(JSON.parse(texts), { pooling, normalize });
+              const url = await new Promise((resolve) => {
+                const reader = new FileReader();
+                reader.onload = () => resolve(reader.result);
+                reader.readAsDataURL(new Blob([data]));
+              });
+              return [dims, url.slice(url.indexOf(",") + 1)];
+            }""",
+            [json.dumps(texts), pooling, normalize],
+        )
+        return dims, data
+
+    def javascript(self, source: str, payload: Any = None) -> Any:
+        """Run an async function's body in the worker; `pyodide` and `payload` are there."""
+        return self.page.evaluate("([s, p]) => inWorker(s, p)", [source, payload])
+
+    def python(self, source: str, **payload: Any) -> Any:
+        """Run Python in the worker with `payload` as globals; its last value, through JSON."""
+        answer = self.javascript(
+            """
+            const json = pyodide.pyimport("json");
+            const globals = json.loads(payload[1]);
+            try {
+              const code = `import json\\njson.dumps(await body())`;
+              await pyodide.runPythonAsync(payload[0], { globals });
+              return await pyodide.runPythonAsync(code, { globals });
+            } finally {
+              globals.destroy();
+              json.destroy();
+            }
+            """,
+            [source, json.dumps(payload)],
+        )
+        return json.loads(answer)
+
+
+def open_tab(browser: Browser, address: str) -> Tab:
+    """Open the test page and wait for its pipeline."""
+    page = browser.new_context().new_page()
+    tab = Tab(page)
+    page.context.on("request", lambda request: tab.requests.append(request.url))
+    page.goto(f"{address}test.html")
+    page.evaluate("opened")
+    return tab
+
+
+@pytest.fixture(scope="session")
+def tab(browser: Browser, test_site: str) -> Iterator[Tab]:
+    """Boot the page once for all tests."""
+    opened = open_tab(browser, test_site)
+    yield opened
+    opened.page.context.close()
+
+
+Case = Callable[[str], None]
+
+
+@pytest.fixture(params=["cpython", pytest.param("browser", marks=pytest.mark.browser)])
+def runtime(request: pytest.FixtureRequest) -> Case:
+    """Run a contract case, by its name in `contract/cases.py`, on one runtime."""
+    if request.param == "cpython":
+        embedder: Embedder = request.getfixturevalue("embedder")
+        return lambda name: _run_natively(name, embedder)
+    tab: Tab = request.getfixturevalue("tab")
+    source = CASES.read_text(encoding="utf-8")
+    call = "\nasync def body():\n    from twinvec import Embedder\n    await {}(Embedder.from_pretrained())"
+    return lambda name: tab.python(source + call.format(name))
+
+
+def _run_natively(name: str, embedder: Embedder) -> None:
+    space: dict[str, Any] = {}
+    exec(compile(CASES.read_text(encoding="utf-8"), CASES, "exec"), space)  # noqa: S102
+    # In a thread of its own: Playwright keeps an event loop running in this one.
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(asyncio.run, space[name](embedder)).result()

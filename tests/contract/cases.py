@@ -1,0 +1,171 @@
+"""What every runtime must do. Each case gets an open `Embedder` and runs on CPython and in Pyodide.
+
+This file is sent to the browser as it is, so it imports nothing but twinvec and NumPy.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from twinvec import Embedder, Index, InferenceError, cos_sim
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+MIXED = ["short", "a text of medium length, with some words", "word " * 120, "", "Hello world."]
+SAME = 5e-7  # on unit vectors; between runtimes about 1.5e-7 was measured
+
+
+def assert_same(left: NDArray[np.float32], right: NDArray[np.float32]) -> None:
+    assert left.shape == right.shape, (left.shape, right.shape)
+    assert np.max(np.abs(left - right)) <= SAME, np.max(np.abs(left - right))
+
+
+def assert_raises(kind: type[Exception], text: str, call: Callable[[], Any]) -> None:
+    try:
+        call()
+    except kind as err:
+        assert text in str(err), f"{text!r} is not in {str(err)!r}"
+    else:
+        raise AssertionError(f"nothing raised {kind.__name__}")
+
+
+async def shape_and_type(embedder: Embedder) -> None:
+    vectors = embedder.encode(MIXED)
+    assert vectors.shape == (len(MIXED), embedder.info.dim)
+    assert vectors.dtype == np.float32
+    assert np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-6)
+
+
+async def no_texts(embedder: Embedder) -> None:
+    assert embedder.encode([]).shape == (0, embedder.info.dim)
+    assert (await embedder.aencode([])).dtype == np.float32
+    assert embedder.encode([], pooling="none") == []
+
+
+async def async_equals_sync(embedder: Embedder) -> None:
+    assert_same(await embedder.aencode(MIXED), embedder.encode(MIXED))
+
+
+async def list_equals_one_by_one(embedder: Embedder) -> None:
+    single = np.concatenate([embedder.encode([text]) for text in MIXED])
+    assert_same(embedder.encode(MIXED), single)
+    assert_same(embedder.encode(MIXED[::-1]), single[::-1])
+
+
+async def more_texts_than_one_wave(embedder: Embedder) -> None:
+    long, short = "word " * 250, "Hello world."
+    texts = [long if position % 3 else short for position in range(75)]
+    vectors = embedder.encode(texts)
+    once = embedder.encode([short, long])
+    assert_same(vectors, once[[1 if position % 3 else 0 for position in range(75)]])
+
+
+async def any_iterable_of_texts(embedder: Embedder) -> None:
+    assert_same(embedder.encode(text for text in MIXED[:2]), embedder.encode(MIXED[:2]))
+
+
+async def wrong_texts(embedder: Embedder) -> None:
+    encode: Any = embedder.encode
+    assert_raises(TypeError, "not one str", lambda: encode("Hello world."))
+    assert_raises(TypeError, "texts[1] must be a str, not int", lambda: encode(["a", 5]))
+    assert_raises(TypeError, "texts[0] must be a str, not NoneType", lambda: encode([None]))
+    assert_raises(TypeError, "not NoneType", lambda: encode(None))
+    assert_raises(TypeError, "not dict", lambda: encode({"a": 1}))
+    assert_raises(TypeError, "not bytes", lambda: encode(b"a"))
+
+
+async def wrong_names(embedder: Embedder) -> None:
+    encode: Any = embedder.encode
+    assert_raises(ValueError, "unknown pooling 'max'", lambda: encode(["a"], pooling="max"))
+    assert_raises(ValueError, "unknown pooling ''", lambda: encode([], pooling=""))
+    assert_raises(
+        ValueError, "unknown dtype 'q3'", lambda: Embedder.from_pretrained(dtype="q3")
+    )
+
+
+async def poolings_agree(embedder: Embedder) -> None:
+    states = embedder.encode(MIXED, pooling="none", normalize=False)
+    assert [len(tokens.shape) for tokens in states] == [2] * len(MIXED)
+    by_hand = {
+        "mean": [tokens.mean(axis=0) for tokens in states],
+        "cls": [tokens[0] for tokens in states],
+        "last_token": [tokens[-1] for tokens in states],
+    }
+    encode: Any = embedder.encode
+    for pooling, expected in by_hand.items():
+        found = encode(MIXED, pooling=pooling, normalize=False)
+        assert np.allclose(found, np.stack(expected), atol=1e-5), pooling
+    assert_same(encode(MIXED, pooling="first_token"), encode(MIXED, pooling="cls"))
+    assert_same(encode(MIXED, pooling="eos"), encode(MIXED, pooling="last_token"))
+
+
+async def normalize_is_a_choice(embedder: Embedder) -> None:
+    plain = embedder.encode(MIXED, normalize=False)
+    norms = np.linalg.norm(plain, axis=1, keepdims=True)
+    assert np.all(np.abs(norms - 1) > 1e-3)
+    assert_same(plain / norms, embedder.encode(MIXED))
+
+
+async def long_texts_lose_their_tail_only(embedder: Embedder) -> None:
+    limit = embedder.info.max_length
+    (states,) = embedder.encode(["word " * 3000], pooling="none")
+    assert len(states) == limit
+    kept = "word " * (limit - 2)  # [CLS] and [SEP] stay
+    assert_same(embedder.encode(["word " * 3000]), embedder.encode([kept]))
+
+
+async def surrogates(embedder: Embedder) -> None:
+    texts = ["a \ud800 b", "\udc4d", "\ud83d\udc4d"]
+    clean = ["a \ufffd b", "\ufffd", "\U0001f44d"]
+    assert_same(embedder.encode(texts), embedder.encode(clean))
+
+
+async def a_failed_run_blocks_nothing(embedder: Embedder) -> None:
+    bad = np.full((1, 4), 10**9, dtype=np.int64)
+    good = np.ones((1, 4), dtype=np.int64)
+    names = embedder._session.input_names
+    runs = [dict.fromkeys(names, bad), dict.fromkeys(names, good)]
+    assert_raises(InferenceError, "ONNX Runtime failed", lambda: embedder._session.run(runs))
+    try:
+        await embedder._session.arun(runs)
+    except InferenceError:
+        pass
+    else:
+        raise AssertionError("nothing raised InferenceError")
+    assert np.isfinite(embedder.encode(["Hello world."])).all()
+
+
+async def published_similarities(embedder: Embedder) -> None:
+    """The three that sentence-transformers' quickstart prints for all-MiniLM-L6-v2."""
+    if not embedder.info.name.endswith("all-MiniLM-L6-v2"):
+        return
+    vectors = embedder.encode(
+        ["The weather is lovely today.", "It's so sunny outside!", "He drove to the stadium."]
+    )
+    scores = cos_sim(vectors, vectors)
+    found = [round(float(scores[pair]), 4) for pair in ((0, 1), (0, 2), (1, 2))]
+    assert found == [0.6660, 0.1046, 0.1411], found
+
+
+async def index_ranks_and_survives_saving(embedder: Embedder) -> None:
+    texts = ["Hello world.", "I love pandas so much!", "Hello world."]
+    with tempfile.TemporaryDirectory() as folder:
+        Index.build(texts, embedder).save(folder)
+        index = Index.load(folder)
+    hits = index.search("Hello world.", embedder, k=10)
+    assert [hit.position for hit in hits] == [0, 2, 1], hits
+    assert hits[0].text == texts[0]
+    assert len(index.search("Hello world.", embedder, k=1)) == 1
+
+
+async def fingerprint_is_json(embedder: Embedder) -> None:
+    fingerprint = embedder.fingerprint
+    assert json.loads(json.dumps(fingerprint)) == fingerprint
+    assert len(fingerprint["weights_sha256"]) == 64

@@ -1,0 +1,260 @@
+"""A converted BERT computes what BERT is defined to compute."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import onnx
+import onnxruntime as ort  # noqa: TID251 (its output is what is proved here)
+import pytest
+from safetensors.numpy import save_file
+from twinvec.convert import bert_graph, convert_folder
+from twinvec.download import sha256_of
+from twinvec.errors import ModelError, UnsupportedModelError
+from twinvec.folder import ModelInfo, recorded_hashes
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    Weights = dict[str, NDArray[np.float32]]
+
+LAYERS, HIDDEN, HEADS, WIDE, VOCAB, POSITIONS = 2, 32, 4, 64, 50, 64
+CONFIG = {
+    "model_type": "bert",
+    "hidden_act": "gelu",
+    "num_hidden_layers": LAYERS,
+    "hidden_size": HIDDEN,
+    "num_attention_heads": HEADS,
+    "layer_norm_eps": 1e-2,  # large enough to be missed where it is ignored
+    "max_position_embeddings": POSITIONS,
+}
+# Measured 3.4e-6 at most, on values up to 5.2; the two GELUs differ by 4e-4 at least.
+TOLERANCE = 1e-5
+
+
+def tiny_bert() -> Weights:
+    """Draw weights wide enough that softmax, GELU and every bias matter."""
+    shapes: dict[str, tuple[int, ...]] = {
+        "embeddings.word_embeddings.weight": (VOCAB, HIDDEN),
+        "embeddings.position_embeddings.weight": (POSITIONS, HIDDEN),
+        "embeddings.token_type_embeddings.weight": (2, HIDDEN),
+    }
+    norms = ["embeddings.LayerNorm"]
+    for layer in range(LAYERS):
+        prefix = f"encoder.layer.{layer}."
+        for part in ("self.query", "self.key", "self.value", "output.dense"):
+            shapes[f"{prefix}attention.{part}.weight"] = (HIDDEN, HIDDEN)
+        shapes[f"{prefix}intermediate.dense.weight"] = (WIDE, HIDDEN)
+        shapes[f"{prefix}output.dense.weight"] = (HIDDEN, WIDE)
+        norms += [f"{prefix}attention.output.LayerNorm", f"{prefix}output.LayerNorm"]
+    shapes |= {f"{name}.weight": (HIDDEN,) for name in norms}
+    biased = [name for name in shapes if not name.startswith("embeddings.") or "Norm" in name]
+    shapes |= {name.replace(".weight", ".bias"): shapes[name][:1] for name in biased}
+    random = np.random.default_rng(7)
+    return {
+        name: random.normal(float("LayerNorm.weight" in name), 0.3, shape).astype(np.float32)
+        for name, shape in shapes.items()
+    }
+
+
+class Reference:
+    """BERT's encoder (Devlin et al., 2018) in float64, from the definition."""
+
+    def __init__(self, weights: Weights, *, tanh: bool = False) -> None:
+        self.weights = {name: tensor.astype(np.float64) for name, tensor in weights.items()}
+        self.tanh = tanh
+
+    def __call__(self, ids: Any, mask: Any, types: Any) -> NDArray[np.float64]:
+        tables = [
+            self.weights[f"embeddings.{name}_embeddings.weight"]
+            for name in ("word", "token_type", "position")
+        ]
+        hidden = tables[0][ids] + tables[1][types] + tables[2][: ids.shape[1]]
+        hidden = self.norm(hidden, "embeddings.LayerNorm")
+        for layer in range(LAYERS):
+            prefix = f"encoder.layer.{layer}."
+            attended = self.attend(hidden, mask, f"{prefix}attention.self.")
+            attended = self.linear(attended, f"{prefix}attention.output.dense")
+            hidden = self.norm(hidden + attended, f"{prefix}attention.output.LayerNorm")
+            wide = self.gelu(self.linear(hidden, f"{prefix}intermediate.dense"))
+            narrow = self.linear(wide, f"{prefix}output.dense")
+            hidden = self.norm(hidden + narrow, f"{prefix}output.LayerNorm")
+        return hidden
+
+    def linear(self, x: Any, name: str) -> Any:
+        return x @ self.weights[f"{name}.weight"].T + self.weights[f"{name}.bias"]
+
+    def norm(self, x: Any, name: str) -> Any:
+        centred = x - x.mean(-1, keepdims=True)
+        scaled = centred / np.sqrt((centred**2).mean(-1, keepdims=True) + CONFIG["layer_norm_eps"])
+        return scaled * self.weights[f"{name}.weight"] + self.weights[f"{name}.bias"]
+
+    def gelu(self, x: Any) -> Any:
+        if self.tanh:
+            return x / 2 * (1 + np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)))
+        return x / 2 * (1 + np.vectorize(math.erf)(x / math.sqrt(2)))
+
+    def attend(self, hidden: Any, mask: Any, prefix: str) -> Any:
+        query, key, value = (
+            self.linear(hidden, prefix + part) for part in ("query", "key", "value")
+        )
+        size = HIDDEN // HEADS
+        heads = []
+        for head in range(HEADS):
+            own = slice(head * size, (head + 1) * size)
+            scores = query[..., own] @ key[..., own].swapaxes(1, 2) / math.sqrt(size)
+            scores = np.where(mask[:, None, :] == 1, scores, -np.inf)
+            shares = np.exp(scores - scores.max(-1, keepdims=True))
+            heads.append(shares / shares.sum(-1, keepdims=True) @ value[..., own])
+        return np.concatenate(heads, axis=-1)
+
+
+def inputs(lengths: list[int]) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """Draw rows of the lengths, padded on the right; both token types occur."""
+    random = np.random.default_rng(11)
+    mask = (np.arange(max(lengths)) < np.array(lengths)[:, None]).astype(np.int64)
+    ids = random.integers(1, VOCAB, mask.shape) * mask
+    return ids, mask, random.integers(0, 2, mask.shape)
+
+
+def run(graph: onnx.ModelProto, ids: Any, mask: Any, types: Any) -> NDArray[np.float32]:
+    session = ort.InferenceSession(graph.SerializeToString(), providers=["CPUExecutionProvider"])
+    feeds = {"input_ids": ids, "attention_mask": mask, "token_type_ids": types}
+    output: NDArray[np.float32] = session.run(["last_hidden_state"], feeds)[0]
+    return output
+
+
+@pytest.mark.parametrize("lengths", [[1], [9], [POSITIONS], [12, 3, 1, 12]], ids=str)
+@pytest.mark.parametrize("hidden_act", ["gelu", "gelu_new", "gelu_pytorch_tanh"])
+def test_the_graph_computes_bert(lengths: list[int], hidden_act: str) -> None:
+    weights, feeds = tiny_bert(), inputs(lengths)
+    output = run(bert_graph({**CONFIG, "hidden_act": hidden_act}, weights), *feeds)
+    expected = Reference(weights, tanh=hidden_act != "gelu")(*feeds)
+    assert output.dtype == np.float32
+    assert output.shape == (*feeds[0].shape, HIDDEN)
+    assert np.abs(output - expected).max() <= TOLERANCE
+
+
+def test_padding_changes_no_row() -> None:
+    graph, feeds = bert_graph(CONFIG, tiny_bert()), inputs([5, 12])
+    alone = run(graph, *(feed[:1, :5] for feed in feeds))
+    together = run(graph, *feeds)
+    assert np.abs(alone[0] - together[0, :5]).max() <= TOLERANCE
+
+
+def test_names_of_other_exports_give_the_same_graph() -> None:
+    """A checkpoint of a BERT with a head has a prefix; older ones hold the pooler and positions."""
+    weights = tiny_bert()
+    unused = {
+        "pooler.dense.weight": np.ones((HIDDEN, HIDDEN), np.float32),
+        "embeddings.position_ids": np.arange(POSITIONS, dtype=np.float32)[None],
+    }
+    plain = bert_graph(CONFIG, weights).SerializeToString()
+    prefixed = {f"bert.{name}": tensor for name, tensor in (weights | unused).items()}
+    head = {"cls.predictions.bias": np.ones(VOCAB, np.float32)}
+    assert bert_graph(CONFIG, weights | unused).SerializeToString() == plain
+    assert bert_graph(CONFIG, prefixed | head).SerializeToString() == plain
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("model_type", "roberta"),
+        ("model_type", None),
+        ("hidden_act", "relu"),
+        ("position_embedding_type", "relative_key"),
+    ],
+)
+def test_another_architecture_is_refused_by_name(key: str, value: str | None) -> None:
+    with pytest.raises(UnsupportedModelError) as caught:
+        bert_graph({**CONFIG, key: value}, tiny_bert())
+    assert f"{key} {value!r}" in str(caught.value)
+
+
+def test_a_tensor_without_a_place_is_refused_by_name() -> None:
+    extra = "encoder.layer.2.output.dense.weight"
+    with pytest.raises(UnsupportedModelError, match=extra):
+        bert_graph(CONFIG, {**tiny_bert(), extra: np.ones((HIDDEN, WIDE), np.float32)})
+
+
+@pytest.mark.parametrize("missing", sorted(tiny_bert()))
+def test_a_missing_tensor_is_named(missing: str) -> None:
+    weights = tiny_bert()
+    del weights[missing]
+    with pytest.raises(ModelError, match=missing):
+        bert_graph(CONFIG, weights)
+
+
+def test_both_axes_are_dynamic() -> None:
+    graph = bert_graph(CONFIG, tiny_bert()).graph
+    axes = {
+        value.name: [axis.dim_param or axis.dim_value for axis in value.type.tensor_type.shape.dim]
+        for value in (*graph.input, *graph.output)
+    }
+    free = ["batch_size", "sequence_length"]
+    assert axes == {
+        "input_ids": free,
+        "attention_mask": free,
+        "token_type_ids": free,
+        "last_hidden_state": [*free, HIDDEN],
+    }
+
+
+@pytest.mark.parametrize("hidden_act", ["gelu", "gelu_new"])
+def test_onnx_runtime_keeps_or_fuses_every_norm_and_gelu(tmp_path: Path, hidden_act: str) -> None:
+    options = ort.SessionOptions()
+    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
+    options.optimized_model_filepath = str(tmp_path / "optimised.onnx")
+    graph = bert_graph({**CONFIG, "hidden_act": hidden_act}, tiny_bert())
+    ort.InferenceSession(graph.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    nodes = onnx.load(options.optimized_model_filepath).graph.node
+    print(Counter(node.op_type for node in nodes))
+    count = Counter(node.op_type for node in nodes)
+    assert count["LayerNormalization"] + count["SkipLayerNormalization"] == 2 * LAYERS + 1
+    assert count["BiasGelu"] + count["FastGelu"] == LAYERS
+    assert not {"Erf", "Tanh", "Pow", "ReduceMean", "Gelu"} & count.keys()
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    """Make a folder as the Hub gives it."""
+    made = tmp_path / "source"
+    (made / "1_Pooling").mkdir(parents=True)
+    save_file(tiny_bert(), made / "model.safetensors")
+    (made / "config.json").write_text(json.dumps(CONFIG), encoding="utf-8")
+    for name in ("tokenizer.json", "tokenizer_config.json", "1_Pooling/config.json"):
+        (made / name).write_text('{"pooling_mode_cls_token": true}', encoding="utf-8")
+    return made
+
+
+def test_the_same_weights_give_the_same_bytes(source: Path, tmp_path: Path) -> None:
+    first, second = (convert_folder(source, tmp_path / name) for name in ("first", "second"))
+    written = sorted(path.relative_to(first) for path in first.rglob("*"))
+    assert written == sorted(path.relative_to(second) for path in second.rglob("*"))
+    for path in written:
+        if (first / path).is_file():
+            assert (first / path).read_bytes() == (second / path).read_bytes(), path
+
+
+def test_a_converted_folder_is_a_model(source: Path, tmp_path: Path) -> None:
+    info = ModelInfo.from_folder(convert_folder(source, tmp_path / "deep" / "made"), "fp32")
+    assert (info.dim, info.max_length, info.pooling) == (HIDDEN, POSITIONS, "cls")
+    recorded = recorded_hashes(tmp_path / "deep" / "made")
+    assert recorded == {"onnx/model.onnx": info.files["onnx/model.onnx"]["sha256"]}
+
+
+def test_a_failure_leaves_what_was_there(source: Path, tmp_path: Path) -> None:
+    made = convert_folder(source, tmp_path / "made")
+    before = sha256_of(made / "onnx" / "model.onnx")
+    weights = (source / "model.safetensors").read_bytes()
+    (source / "model.safetensors").write_bytes(weights[:-4])
+    with pytest.raises(ModelError, match="model.safetensors"):
+        convert_folder(source, made)
+    assert sha256_of(made / "onnx" / "model.onnx") == before
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["made", "source"]

@@ -1,0 +1,217 @@
+"""A file is kept only when it is the pinned one, whatever a source does."""
+
+from __future__ import annotations
+
+import threading
+import zipfile
+from hashlib import sha256
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import platformdirs
+import pytest
+from twinvec.download import Url, Wheel, cache_root, fetch, sha256_of
+from twinvec.errors import DownloadError, IntegrityError, TwinvecError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+CONTENT = bytes(range(256)) * 512
+PINNED = sha256(CONTENT).hexdigest()
+HTML = b"<!doctype html><title>Sign in to this network</title>"
+NAME = "model.bin"
+POLL = 0.01  # seconds that a server may take to notice its shutdown
+
+
+class Reply(NamedTuple):
+    """What the server answers on a path; `sent` limits how much of the body really leaves."""
+
+    body: bytes = CONTENT
+    status: int = 200
+    sent: int | None = None
+    chunked: bool = False
+
+
+class FileServer(ThreadingHTTPServer):
+    """Answers as told, and remembers what it was asked."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.replies: dict[str, Reply] = {}
+        self.requests: list[str] = []
+
+    def url(self, path: str, reply: Reply) -> Url:
+        self.replies[path] = reply
+        return Url(f"http://127.0.0.1:{self.server_port}{path}")
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: FileServer
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        self.server.requests.append(self.path)
+        reply = self.server.replies[self.path]
+        self.send_response(reply.status)
+        if reply.chunked:
+            self.send_header("Transfer-Encoding", "chunked")
+        else:
+            self.send_header("Content-Length", str(len(reply.body)))
+        self.end_headers()
+        if reply.chunked:
+            self.wfile.write(f"{len(reply.body):x}\r\n".encode())
+        self.wfile.write(reply.body[: reply.sent])
+        self.close_connection = True
+
+    def log_message(self, *_: object) -> None:
+        """Log nothing."""
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[FileServer]:
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    with FileServer() as made:
+        thread = threading.Thread(target=made.serve_forever, args=(POLL,))
+        thread.start()
+        yield made
+        made.shutdown()
+        thread.join()
+
+
+def files_below(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file()]
+
+
+BAD_BYTES = {
+    "one flipped byte": b"\xff" + CONTENT[1:],
+    "a page instead": HTML,
+    "nothing": b"",
+    "half of it, said to be all": CONTENT[: len(CONTENT) // 2],
+}
+
+FAILURES = {
+    "404": Reply(HTML, status=404),
+    "500": Reply(HTML, status=500),
+    "cut off": Reply(sent=len(CONTENT) // 2),
+    "cut off, length unknown": Reply(sent=len(CONTENT) // 2, chunked=True),
+}
+
+
+@pytest.mark.parametrize("body", BAD_BYTES.values(), ids=BAD_BYTES.keys())
+def test_wrong_bytes_are_refused_and_nothing_is_kept(
+    server: FileServer, tmp_path: Path, body: bytes
+) -> None:
+    sources = [server.url("/bad", Reply(body)), server.url("/good", Reply())]
+    with pytest.raises(IntegrityError) as caught:
+        fetch(NAME, PINNED, sources, tmp_path)
+    found = sha256(body).hexdigest()
+    assert (caught.value.file, caught.value.expected, caught.value.found) == (NAME, PINNED, found)
+    assert all(part in str(caught.value) for part in (NAME, PINNED, found))
+    assert files_below(tmp_path) == []
+    assert server.requests == ["/bad"], "another source would hide that something is wrong"
+
+    assert fetch(NAME, PINNED, sources[1:], tmp_path).read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize("failure", FAILURES.values(), ids=FAILURES.keys())
+def test_a_failed_source_is_followed_by_the_next(
+    server: FileServer, tmp_path: Path, failure: Reply
+) -> None:
+    sources = [
+        server.url("/failing", failure),
+        server.url("/second", Reply()),
+        server.url("/never", Reply()),
+    ]
+    got = fetch(NAME, PINNED, sources, tmp_path)
+    assert got.read_bytes() == CONTENT
+    assert files_below(tmp_path) == [got]
+    assert server.requests == ["/failing", "/second"]
+
+
+@pytest.mark.parametrize("failure", FAILURES.values(), ids=FAILURES.keys())
+def test_the_error_lists_every_source_and_the_next_attempt_works(
+    server: FileServer, tmp_path: Path, failure: Reply
+) -> None:
+    sources = [server.url("/first", failure), server.url("/second", failure)]
+    with pytest.raises(DownloadError) as caught:
+        fetch(NAME, PINNED, sources, tmp_path)
+    assert not isinstance(caught.value, IntegrityError)
+    assert all(part in str(caught.value) for part in (NAME, *map(str, sources), str(tmp_path)))
+    assert files_below(tmp_path) == []
+
+    server.replies["/first"] = Reply()
+    assert fetch(NAME, PINNED, sources, tmp_path).read_bytes() == CONTENT
+
+
+def test_a_server_that_does_not_answer_is_a_failure(server: FileServer, tmp_path: Path) -> None:
+    with FileServer() as gone:
+        source = gone.url("/", Reply())
+    with pytest.raises(DownloadError, match=str(source)):
+        fetch(NAME, PINNED, [source], tmp_path)
+    assert fetch(NAME, PINNED, [source, server.url("/", Reply())], tmp_path).is_file()
+
+
+def test_a_cached_file_is_used_without_a_request(server: FileServer, tmp_path: Path) -> None:
+    source = server.url("/good", Reply())
+    first = fetch(NAME, PINNED, [source], tmp_path)
+    assert server.requests == ["/good"]
+    assert fetch(NAME, PINNED, [source], tmp_path) == first
+    assert fetch(NAME, PINNED, [], tmp_path) == first
+    assert server.requests == ["/good"]
+
+
+def test_a_corrupted_cached_file_is_fetched_again(server: FileServer, tmp_path: Path) -> None:
+    source = server.url("/good", Reply())
+    cached = fetch(NAME, PINNED, [source], tmp_path)
+    cached.write_bytes(HTML)
+    assert fetch(NAME, PINNED, [source], tmp_path) == cached
+    assert sha256_of(cached) == PINNED
+    assert server.requests == ["/good", "/good"]
+
+
+def test_the_cache_is_the_argument_then_the_variable_then_the_users(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("TWINVEC_CACHE", str(tmp_path / "variable"))
+    assert cache_root(tmp_path / "argument") == tmp_path / "argument"
+    assert cache_root("~/argument") == Path.home() / "argument"
+    assert cache_root() == tmp_path / "variable"
+    monkeypatch.delenv("TWINVEC_CACHE")
+    assert cache_root() == platformdirs.user_cache_path("twinvec")
+
+
+@pytest.fixture
+def wheel(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """Make a wheel in the only place where pip then looks."""
+    made = tmp_path / "index" / "carrier-1.0-py3-none-any.whl"
+    made.parent.mkdir()
+    with zipfile.ZipFile(made, "w") as archive:
+        archive.writestr(f"carrier/{NAME}", CONTENT)
+        metadata = "Metadata-Version: 2.1\nName: carrier\nVersion: 1.0\nRequires-Python: <3\n"
+        archive.writestr("carrier-1.0.dist-info/METADATA", metadata)
+        archive.writestr("carrier-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\n")
+        archive.writestr("carrier-1.0.dist-info/RECORD", "")
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(made.parent))
+    return made
+
+
+def test_pip_brings_a_wheel_or_a_file_inside_it(wheel: Path, tmp_path: Path) -> None:
+    cache = tmp_path / "cache"
+    whole = fetch(wheel.name, sha256_of(wheel), [Wheel("carrier==1.0")], cache)
+    assert whole.read_bytes() == wheel.read_bytes()
+    member = fetch(NAME, PINNED, [Wheel("carrier==1.0", f"carrier/{NAME}")], cache)
+    assert member.read_bytes() == CONTENT
+    assert sorted(files_below(cache)) == sorted([whole, member])
+
+
+@pytest.mark.usefixtures("wheel")
+@pytest.mark.parametrize("source", [Wheel("carrier==2.0"), Wheel("carrier==1.0", "carrier/absent")])
+def test_a_wheel_or_member_that_is_not_there_is_a_failure(source: Wheel, tmp_path: Path) -> None:
+    cache = tmp_path / "cache"
+    with pytest.raises(TwinvecError, match="carrier") as caught:
+        fetch(NAME, PINNED, [source], cache)
+    assert type(caught.value) is DownloadError
+    assert str(source) in str(caught.value)
+    assert files_below(cache) == []
