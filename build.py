@@ -14,6 +14,7 @@ import subprocess
 import sys
 import venv
 from pathlib import Path
+from typing import NoReturn
 
 ROOT = Path(__file__).resolve().parent
 VENV = ROOT / ".venv"
@@ -24,6 +25,7 @@ TSC_PROJECTS = ("tsconfig.page.json", "tsconfig.worker.json")
 
 FIND_BROWSER = """
 from pathlib import Path
+from typing import NoReturn
 from playwright.sync_api import sync_playwright
 with sync_playwright() as playwright:
     print(Path(playwright.chromium.executable_path).is_file())
@@ -39,10 +41,11 @@ def main() -> None:
     serving.add_argument(
         "--isolated", action="store_true", help="send COOP and COEP (cross-origin isolation)"
     )
-    testing = verbs.add_parser("test", help="build, install a browser if there is none, run tests")
-    testing.add_argument("pytest_args", nargs=argparse.REMAINDER, help="passed on to pytest")
+    verbs.add_parser("test", help="build and run all tests; further arguments go to pytest")
     verbs.add_parser("check", help="format, lint, types and the fast tests")
-    options = parser.parse_args()
+    options, pytest_arguments = parser.parse_known_args()
+    if pytest_arguments and options.verb != "test":
+        parser.error(f"unknown arguments: {' '.join(pytest_arguments)}")
 
     set_up()
     if options.verb is None:
@@ -53,7 +56,7 @@ def main() -> None:
     elif options.verb == "test":
         build()
         install_browser()
-        run(BIN / "python", "-m", "pytest", *options.pytest_args)
+        run(BIN / "python", "-m", "pytest", *pytest_arguments)
     elif options.verb == "check":
         check()
 
@@ -62,23 +65,27 @@ def set_up() -> None:
     """Install the Python and npm packages, unless what they come from is unchanged."""
     if sys.version_info < (3, 11):
         fail(f"Python 3.11 or newer is needed; this is {sys.version.split()[0]}")
-    with step_once(VENV / "installed", ROOT / "pyproject.toml", sys.version) as needed:
+    with step_once(VENV / "made", sys.version) as needed:
+        if needed:
+            say("Making .venv ...")
+            venv.create(VENV, with_pip=True, clear=True, symlinks=os.name != "nt")
+    with step_once(VENV / "installed", (ROOT / "pyproject.toml").read_text("utf-8")) as needed:
         if needed:
             say("Installing the Python packages into .venv ...")
-            venv.create(VENV, with_pip=True)
             run(BIN / "python", "-m", "pip", "install", "-e", f"{ROOT}[dev]")
-    with step_once(WEB / "node_modules" / "installed", WEB / "package-lock.json") as needed:
+    lock = (WEB / "package-lock.json").read_text("utf-8")
+    with step_once(WEB / "node_modules" / "installed", lock) as needed:
         if needed:
             say("Installing the npm packages into web/node_modules ...")
             run(npm(), "ci", "--ignore-scripts", cwd=WEB)
 
 
 class step_once:  # noqa: N801 (reads as a statement)
-    """Tell whether a step is needed, and note when it is done, by the hash of what it reads."""
+    """Tell whether a step is needed, and note when it is done, by what it depends on."""
 
-    def __init__(self, stamp: Path, source: Path, salt: str = "") -> None:
+    def __init__(self, stamp: Path, source: str) -> None:
         self.stamp = stamp
-        self.key = hashlib.sha256(source.read_bytes() + salt.encode()).hexdigest()
+        self.key = hashlib.sha256(source.encode()).hexdigest()
 
     def __enter__(self) -> bool:
         return not self.stamp.is_file() or self.stamp.read_text(encoding="utf-8") != self.key
@@ -137,10 +144,9 @@ def install_browser() -> None:
 
 def npm(tool: str = "npm") -> str:
     """Find npm or npx."""
-    found = shutil.which(tool)
-    if not found:
-        fail(f"{tool} is needed and not on the PATH; install Node.js, which brings it")
-    return found
+    return shutil.which(tool) or fail(
+        f"{tool} is needed and not on the PATH; install Node.js, which brings it"
+    )
 
 
 def run(*command: str | Path, cwd: Path = ROOT) -> None:
@@ -161,7 +167,7 @@ def say(message: str) -> None:
     print(message, flush=True)
 
 
-def fail(message: str) -> None:
+def fail(message: str) -> NoReturn:
     """End with an error."""
     sys.exit(f"error: {message}")
 

@@ -49,7 +49,9 @@ hook.onmessage = async ({ data: { id, source, payload } }) => {
 };
 """
 
-TEST_PAGE = """<!doctype html><meta charset="utf-8"><title>tests</title><link rel="icon" href="data:,"><script type="module">
+TEST_PAGE = """<!doctype html><meta charset="utf-8"><title>tests</title>
+<link rel="icon" href="data:,">
+<script type="module">
 import * as twinvec from "./twinvec.js";
 globalThis.twinvec = twinvec;
 const hook = new BroadcastChannel("tests");
@@ -210,7 +212,7 @@ def runtime(request: pytest.FixtureRequest) -> Case:
         return lambda name: _run_natively(name, embedder)
     tab: Tab = request.getfixturevalue("tab")
     source = CASES.read_text(encoding="utf-8")
-    call = "\nasync def body():\n    from twinvec import Embedder\n    await {}(Embedder.from_pretrained())"
+    call = "\nasync def body():\n    await {}(Embedder.from_pretrained())"
     return lambda name: tab.python(source + call.format(name))
 
 

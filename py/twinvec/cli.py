@@ -27,7 +27,7 @@ class _Commands(click.Group):
 @click.group(cls=_Commands)
 @click.version_option(package_name="twinvec")
 def main() -> None:
-    """Same text, same vector: embeddings on CPython and in the browser."""
+    """Embed text on CPython and in the browser: same text, same vector."""
     # A reader of a terminal needs the message, not the line of Python that warned.
     warnings.showwarning = lambda message, *_args, **_kwargs: click.echo(
         f"Warning: {message}", err=True

@@ -106,11 +106,13 @@ class Index:
         """
         if embedder is not None:
             self.check(embedder)
-        if isinstance(query, str):
-            if embedder is None:
-                raise TypeError("search(query, embedder): a text needs the embedder as well")
-            query = embedder.encode([embedder.info.query_prompt + query])[0]
-        (matches,) = semantic_search(normalize(query), self.vectors, k, score_function=dot)
+        if not isinstance(query, str):
+            vector = query
+        elif embedder is not None:
+            vector = embedder.encode([embedder.info.query_prompt + query])[0]
+        else:
+            raise TypeError("search(query, embedder): a text needs the embedder as well")
+        (matches,) = semantic_search(normalize(vector), self.vectors, k, score_function=dot)
         return [Hit(match.position, match.score, self.texts[match.position]) for match in matches]
 
     def save(self, folder: Path | str) -> None:

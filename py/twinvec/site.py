@@ -31,8 +31,10 @@ WEB = Path(__file__).parents[2] / "web"
 # The default model's card ranks these texts for this query.
 SAMPLE_TEXTS = [
     "Hello world.",
-    "The giant panda (Ailuropoda melanoleuca), sometimes called a panda bear or simply panda, "
-    "is a bear species endemic to China.",
+    (
+        "The giant panda (Ailuropoda melanoleuca), sometimes called a panda bear or simply panda, "
+        "is a bear species endemic to China."
+    ),
     "I love pandas so much!",
 ]
 SAMPLE_QUERY = "What is a panda?"

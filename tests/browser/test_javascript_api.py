@@ -5,14 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from conftest import Tab
 
+from conftest import Tab
 from twinvec import Embedder
 
 pytestmark = pytest.mark.browser
 
 REJECTION = """async ([call]) => {
-  try { await eval(call); } catch (error) { return [error.name, error.message, error.constructor.name]; }
+  try {
+    await eval(call);
+  } catch (error) {
+    return [error.name, error.message, error.constructor.name];
+  }
 }"""
 
 

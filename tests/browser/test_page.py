@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from conftest import DIST, overlay, serving
 from playwright.sync_api import Browser, Page, expect
 
+from conftest import DIST, overlay, serving
 from twinvec import Embedder, cos_sim
 from twinvec.site import SAMPLE_QUERY, SAMPLE_TEXTS
 
@@ -116,7 +116,9 @@ def test_loading_shows_every_step_and_never_blocks_the_page(browser: Browser) ->
         for step in ("pyodide", "numpy", "twinvec", "onnxruntime-web"):
             assert step in steps
         assert any(step.startswith("onnx/model.onnx of ") for step in steps)
-        assert page.locator("#steps progress").evaluate_all("bars => bars.every(b => b.value === 100)")
+        assert page.locator("#steps progress").evaluate_all(
+            "bars => bars.every(b => b.value === 100)"
+        )
         # Booting Python alone takes seconds; on the page's own thread it would show here.
         assert page.evaluate("longest") < 1000
         page.context.close()
@@ -128,5 +130,7 @@ def test_a_failure_is_told(browser: Browser, tmp_path_factory: pytest.TempPathFa
     with serving(folder) as address:
         page = browser.new_context().new_page()
         page.goto(f"{address}docs/search/")
-        expect(page.get_by_role("alert")).to_contain_text("index/index.json: the server answered 404")
+        expect(page.get_by_role("alert")).to_contain_text(
+            "index/index.json: the server answered 404"
+        )
         page.context.close()

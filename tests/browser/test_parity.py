@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import Tab
 from numpy.typing import NDArray
-from texts import ODD, parity_texts, prose, random_strings
 
+from conftest import Tab
+from texts import ODD, parity_texts, prose, random_strings
 from twinvec import Embedder, cos_sim, semantic_search
 
 pytestmark = pytest.mark.browser
@@ -108,9 +108,10 @@ def test_token_vectors_are_the_same_and_padded_with_zeros(tab: Tab, embedder: Em
 
 def test_lone_surrogates_from_javascript(tab: Tab, embedder: Embedder) -> None:
     data = tab.page.evaluate(
-        """async () => Array.from(
-          (await extractor(["a \\ud800 b", "\\ud83d\\udc4d"], { pooling: "mean", normalize: true })).data,
-        )"""
+        """async () => {
+          const texts = ["a \\ud800 b", "\\ud83d\\udc4d"];
+          return Array.from((await extractor(texts, { pooling: "mean", normalize: true })).data);
+        }"""
     )
     expected = embedder.encode(["a \ufffd b", "\U0001f44d"])
     assert np.max(np.abs(np.reshape(data, (2, -1)) - expected)) <= BOUND

@@ -6,8 +6,9 @@ import shutil
 from urllib.parse import urlsplit
 
 import pytest
-from conftest import DIST, SUB_PATH, TEST_PAGE, Tab, open_tab, overlay, serving
 from playwright.sync_api import Browser, Error
+
+from conftest import DIST, SUB_PATH, TEST_PAGE, Tab, open_tab, overlay, serving
 
 pytestmark = pytest.mark.browser
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from conftest import DIST, SUB_PATH, TEST_HOOK, TEST_PAGE, Tab, open_tab, overlay, serving
 from playwright.sync_api import Browser, expect
 
+from conftest import DIST, SUB_PATH, TEST_HOOK, TEST_PAGE, Tab, open_tab, overlay, serving
 from twinvec.site import SAMPLE_QUERY
 
 pytestmark = pytest.mark.browser

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from twinvec import Embedder, Index, InferenceError, cos_sim
+from twinvec import Embedder, Index, InferenceError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -85,9 +85,7 @@ async def wrong_names(embedder: Embedder) -> None:
     encode: Any = embedder.encode
     assert_raises(ValueError, "unknown pooling 'max'", lambda: encode(["a"], pooling="max"))
     assert_raises(ValueError, "unknown pooling ''", lambda: encode([], pooling=""))
-    assert_raises(
-        ValueError, "unknown dtype 'q3'", lambda: Embedder.from_pretrained(dtype="q3")
-    )
+    assert_raises(ValueError, "unknown dtype 'q3'", lambda: Embedder.from_pretrained(dtype="q3"))
 
 
 async def poolings_agree(embedder: Embedder) -> None:
@@ -140,18 +138,6 @@ async def a_failed_run_blocks_nothing(embedder: Embedder) -> None:
     else:
         raise AssertionError("nothing raised InferenceError")
     assert np.isfinite(embedder.encode(["Hello world."])).all()
-
-
-async def published_similarities(embedder: Embedder) -> None:
-    """The three that sentence-transformers' quickstart prints for all-MiniLM-L6-v2."""
-    if not embedder.info.name.endswith("all-MiniLM-L6-v2"):
-        return
-    vectors = embedder.encode(
-        ["The weather is lovely today.", "It's so sunny outside!", "He drove to the stadium."]
-    )
-    scores = cos_sim(vectors, vectors)
-    found = [round(float(scores[pair]), 4) for pair in ((0, 1), (0, 2), (1, 2))]
-    assert found == [0.6660, 0.1046, 0.1411], found
 
 
 async def index_ranks_and_survives_saving(embedder: Embedder) -> None:

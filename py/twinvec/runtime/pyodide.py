@@ -27,8 +27,8 @@ from pyodide.ffi import JsException, can_run_sync, run_sync, to_js
 
 from twinvec.embedder import Embedder
 from twinvec.errors import InferenceError, ModelNotFoundError, SyncUnavailableError
-from twinvec.index import Index
 from twinvec.folder import ModelInfo, check_dtype
+from twinvec.index import Index
 from twinvec.runtime.base import check_graph
 
 if TYPE_CHECKING:
