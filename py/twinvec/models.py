@@ -138,10 +138,10 @@ def resolve(
     if Path(model).is_dir():
         return Path(model), ModelInfo.from_folder(Path(model), dtype)
     name = str(model)
-    pin = PINS.get(name)
+    pin = PINS.get(name) if isinstance(model, str) else None
     if pin and revision in (None, pin.revision):
         return _pinned(pin, dtype, local_files_only=local_files_only, cache=cache)
-    if name.count("/") != 1 or name.startswith((".", "/", "~")):
+    if isinstance(model, Path) or name.count("/") != 1 or name.startswith((".", "/", "~")):
         raise ModelNotFoundError(
             f"{name!r} is neither a folder here nor a model name of the form 'owner/name'"
         )
@@ -175,10 +175,15 @@ def _pinned(pin: Pin, dtype: str, *, local_files_only: bool, cache: Path) -> tup
         if onnx_path(dtype) not in pin.sha256:
             known = [name for name in DTYPES if onnx_path(name) in pin.sha256]
             raise ModelNotFoundError(f"{pin.name} has dtype {', '.join(known)}, not {dtype}")
-        files = [path for path in pin.sha256 if path.endswith(".json")] + [onnx_path(dtype)]
+        files = [*_json_files(pin), onnx_path(dtype)]
         folder = _from_hub(
             pin.name, pin.revision, files, local_files_only=local_files_only, cache=cache
         )
+    expected = {**recorded_hashes(folder), **pin.sha256}
+    # Before anything is read from them: an altered file may not even be JSON.
+    for path in _json_files(pin):
+        if (folder / path).is_file():
+            _verify(folder, path, expected, sha256_of(folder / path))
     info = ModelInfo.from_folder(
         folder,
         dtype,
@@ -188,14 +193,21 @@ def _pinned(pin: Pin, dtype: str, *, local_files_only: bool, cache: Path) -> tup
         query_prompt=pin.query_prompt,
         max_length=pin.max_length,
     )
-    expected = {**recorded_hashes(folder), **pin.sha256}
     for path, facts in info.files.items():
-        if facts["sha256"] != expected.get(path):
-            # In the Hub's cache the file is a link to its content: both must go.
-            (folder / path).resolve().unlink()
-            (folder / path).unlink(missing_ok=True)
-            raise IntegrityError(path, expected.get(path, "none recorded"), facts["sha256"])
+        _verify(folder, path, expected, facts["sha256"])
     return folder, info
+
+
+def _json_files(pin: Pin) -> list[str]:
+    return [path for path in pin.sha256 if path.endswith(".json")]
+
+
+def _verify(folder: Path, path: str, expected: Mapping[str, str], found: str) -> None:
+    if found != expected.get(path):
+        # In the Hub's cache the file is a link to its content: both must go.
+        (folder / path).resolve().unlink()
+        (folder / path).unlink(missing_ok=True)
+        raise IntegrityError(path, expected.get(path, "none recorded"), found)
 
 
 def _from_hub(
@@ -203,6 +215,7 @@ def _from_hub(
 ) -> Path:
     from huggingface_hub import HfApi, snapshot_download
     from huggingface_hub.errors import (
+        HFValidationError,
         LocalEntryNotFoundError,
         RepositoryNotFoundError,
         RevisionNotFoundError,
@@ -218,6 +231,10 @@ def _from_hub(
             return folder
     except LocalEntryNotFoundError:
         pass
+    except HFValidationError as err:
+        raise ModelNotFoundError(
+            f"{name!r} is not a model name of the form 'owner/name': {err}"
+        ) from err
     if local_files_only:
         raise DownloadError(f"{name} is not in the cache at {cache}, and downloading is off")
     try:
@@ -238,7 +255,7 @@ def _from_wheel(
     from twinvec.convert import GRAPH_VERSION, convert_folder
 
     folder = cache / "models" / pin.name / f"{pin.revision}-{GRAPH_VERSION}"
-    if (folder / onnx_path(dtype)).is_file():
+    if all((folder / path).is_file() for path in [*_json_files(pin), onnx_path(dtype)]):
         return folder
     if local_files_only:
         raise DownloadError(f"{pin.name} is not in the cache at {cache}, and downloading is off")

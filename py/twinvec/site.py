@@ -91,6 +91,8 @@ def build_site(
         TwinvecError: a source file is missing; the message says what to run.
         IntegrityError: a file is not the pinned one.
     """
+    if not web.is_dir():
+        raise TwinvecError(f"{web} is not there; build from a checkout of twinvec: python build.py")
     folder, info = resolve(model, dtype=dtype)
     written = {*_copy_runtime(out, web), *_copy_model(out, folder, info)}
     for pattern in _WEB_FILES:

