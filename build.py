@@ -127,10 +127,13 @@ def install_browser() -> None:
     if found.stdout.strip() == "True" or shutil.which("chromium"):
         return
     say("Installing a browser for the tests ...")
-    if attempt(BIN / "python", "-m", "playwright", "install", "--with-deps", "chromium"):
+    root = os.name == "posix" and os.geteuid() == 0
+    # Only root may install the libraries it needs without being asked for a password.
+    dependencies = ["--with-deps"] if root else []
+    if attempt(BIN / "python", "-m", "playwright", "install", *dependencies, "chromium"):
         return
     say("Playwright's own download failed.")
-    if shutil.which("apt-get") and os.name == "posix" and os.geteuid() == 0:
+    if root and shutil.which("apt-get"):
         say("Installing Debian's chromium ...")
         if attempt("apt-get", "update") and attempt("apt-get", "install", "-y", "chromium"):
             return

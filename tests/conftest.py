@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, Playwright
 
 from twinvec import Embedder
 from twinvec.serve import make_server
@@ -74,11 +74,12 @@ globalThis.opened = twinvec.pipeline("feature-extraction", undefined, { progress
 
 
 @pytest.fixture(scope="session")
-def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[str, Any]:
+def browser_type_launch_args(
+    browser_type_launch_args: dict[str, Any], playwright: Playwright
+) -> dict[str, Any]:
     """Use the system's Chromium where Playwright's own is not installed."""
     arguments = [*CHROMIUM_FLAGS, *(["--no-sandbox"] if os.geteuid() == 0 else [])]
-    cache = Path(os.environ.get("PLAYWRIGHT_BROWSERS_PATH", Path.home() / ".cache/ms-playwright"))
-    own = list(cache.glob("chromium*"))
+    own = Path(playwright.chromium.executable_path).is_file()
     executable = {} if own else {"executable_path": shutil.which("chromium")}
     return {**browser_type_launch_args, **executable, "args": arguments}
 
