@@ -23,20 +23,20 @@ serve({
       openModel(folder, model, dtype, report),
     ]);
     pyodide = booted;
-    const { open_endpoint: open, PYTHON_VERSION } = pyodide.pyimport("twinvec.runtime.pyodide");
-    python = open(loaded);
+    const endpoint = pyodide.pyimport("twinvec.endpoint");
+    python = endpoint.open_endpoint(loaded);
     const { name, revision } = JSON.parse(loaded.info);
-    return {
-      value: {
-        model: name,
-        revision,
-        dtype,
-        python: PYTHON_VERSION,
-        pyodide: pyodide.version,
-        onnxruntime: loaded.onnxruntime,
-        sessions: loaded.sessionCount,
-      },
+    const value = {
+      model: name,
+      revision,
+      dtype,
+      python: endpoint.PYTHON_VERSION,
+      pyodide: pyodide.version,
+      onnxruntime: loaded.onnxruntime,
+      sessions: loaded.sessionCount,
     };
+    endpoint.destroy();
+    return { value };
   },
 
   async embed(params) {
@@ -97,7 +97,7 @@ async function bootPython(base, report) {
     const response = await fetch(new URL("runtime/twinvec.zip", base));
     if (!response.ok) throw new Error(`${response.url}: the server answered ${response.status}`);
     booted.unpackArchive(await response.arrayBuffer(), "zip", { extractDir: "/lib/twinvec" });
-    booted.runPython("import sys; sys.path.append('/lib/twinvec'); import twinvec.runtime.pyodide");
+    booted.runPython("import sys; sys.path.append('/lib/twinvec'); import twinvec.endpoint");
   });
   return booted;
 }

@@ -128,7 +128,8 @@ class Embedder:
             while True:
                 runs = steps.send(self._session.run(runs))
         except StopIteration as done:
-            return done.value  # type: ignore[no-any-return]
+            vectors: Vectors | TokenVectors = done.value
+            return vectors
 
     @overload
     async def aencode(
@@ -148,7 +149,8 @@ class Embedder:
             while True:
                 runs = steps.send(await self._session.arun(runs))
         except StopIteration as done:
-            return done.value  # type: ignore[no-any-return]
+            vectors: Vectors | TokenVectors = done.value
+            return vectors
 
     def close(self) -> None:
         """Free the session; the embedder cannot be used afterwards."""

@@ -16,32 +16,25 @@ nested JavaScript arrays. Nothing crosses as a proxy that somebody would have to
 from __future__ import annotations
 
 import json
-import platform
-import traceback
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from js import Object
 from pyodide.ffi import JsException, can_run_sync, run_sync, to_js
 
-from twinvec.embedder import Embedder
 from twinvec.errors import InferenceError, ModelNotFoundError, SyncUnavailableError
 from twinvec.folder import ModelInfo, check_dtype
-from twinvec.index import Index
 from twinvec.runtime.base import check_graph
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
 
     from twinvec.runtime.base import Feeds, Outputs
 
-__all__ = ["PYTHON_VERSION", "Endpoint", "loaded_model", "open_endpoint"]
-
-PYTHON_VERSION = platform.python_version()
+__all__ = ["js_value", "loaded_model", "register"]
 
 _loaded: dict[str, Any] = {}
 
@@ -89,7 +82,7 @@ class PyodideSession:
             for feed in feeds
         ]
         try:
-            js_outputs = await self._js_model.run(_to_js(runs), self._output)
+            js_outputs = await self._js_model.run(js_value(runs), self._output)
         except JsException as err:
             raise InferenceError(f"ONNX Runtime failed: {err}") from err
         return [
@@ -102,56 +95,11 @@ class PyodideSession:
         self._js_model.dispose()
 
 
-class Endpoint:
-    """What a page may ask of Python, by method name; see `web/protocol.js`."""
-
-    def __init__(self, embedder: Embedder) -> None:
-        self._embedder = embedder
-        self._index = Index([], np.empty((0, embedder.info.dim), np.float32), embedder.fingerprint)
-
-    async def embed(self, texts: list[str], pooling: str, normalize: bool) -> dict[str, Any]:
-        """Embed texts; dims are [n, dim], or [n, longest, dim] for pooling `none`."""
-        vectors: Any = await self._embedder.aencode(texts, pooling=pooling, normalize=normalize)  # type: ignore[call-overload]
-        if isinstance(vectors, list):
-            vectors = _stack(vectors, self._embedder.info.dim)
-        return {"dims": vectors.shape, "data": vectors.ravel()}
-
-    async def openIndex(self, folder: str) -> dict[str, Any]:  # noqa: N802 (the wire's name)
-        """Load an index that the worker put into Python's file system."""
-        index = Index.load(folder)
-        index.check(self._embedder)
-        self._index = index
-        return {"texts": index.texts}
-
-    async def add(self, texts: list[str]) -> dict[str, Any]:
-        """Embed texts and append them to the index."""
-        self._index.add(texts, await self._embedder.aencode(texts))
-        return {"count": len(self._index)}
-
-    async def search(self, query: str, k: int) -> list[dict[str, Any]]:
-        """Rank the index's texts for a query."""
-        vectors = await self._embedder.aencode([self._embedder.info.query_prompt + query])
-        return [asdict(hit) for hit in self._index.search(vectors[0], k=k)]
-
-
-def open_endpoint(js_model: Any) -> Callable[[str, Any], Awaitable[Any]]:
-    """Open the model that `host.js` loaded, and give JavaScript one function to call.
-
-    It answers `{value}` or `{error: {name, message, stack}}`: errors are data, so that a page sees
-    Python's own message instead of a traceback.
-    """
-    info = json.loads(js_model.info)
-    _loaded[info["name"]] = js_model
-    endpoint = Endpoint(Embedder.from_pretrained(info["name"], dtype=js_model.dtype))
-
-    async def call(method: str, js_params: Any) -> Any:
-        try:
-            value = await getattr(endpoint, method)(**js_params.to_py())
-        except Exception as err:  # the border: everything becomes data
-            return _to_js({"error": _error_to_json(err)})
-        return _to_js({"value": value})
-
-    return call
+def register(js_model: Any) -> str:
+    """Make a model that `host.js` loaded known to `loaded_model`; give its name."""
+    name: str = json.loads(js_model.info)["name"]
+    _loaded[name] = js_model
+    return name
 
 
 def loaded_model(
@@ -175,22 +123,6 @@ def loaded_model(
     return info, PyodideTokenizer(js_model), PyodideSession(js_model)
 
 
-def _stack(states: list[NDArray[np.float32]], dim: int) -> NDArray[np.float32]:
-    """Stack [tokens, dim] arrays into [n, longest, dim], zeros after each text's end."""
-    longest = max(map(len, states), default=0)
-    stacked = np.zeros((len(states), longest, dim), np.float32)
-    for row, text_states in zip(stacked, states, strict=True):
-        row[: len(text_states)] = text_states
-    return stacked
-
-
-def _error_to_json(err: Exception) -> dict[str, str]:
-    return {
-        "name": type(err).__name__,
-        "message": str(err),
-        "stack": "".join(traceback.format_exception(err)),
-    }
-
-
-def _to_js(value: Any) -> Any:
+def js_value(value: Any) -> Any:
+    """Convert dicts, lists and arrays to JavaScript's own; what would need a proxy raises."""
     return to_js(value, dict_converter=Object.fromEntries, create_pyproxies=False)
