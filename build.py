@@ -25,7 +25,6 @@ TSC_PROJECTS = ("tsconfig.page.json", "tsconfig.worker.json")
 
 FIND_BROWSER = """
 from pathlib import Path
-from typing import NoReturn
 from playwright.sync_api import sync_playwright
 with sync_playwright() as playwright:
     print(Path(playwright.chromium.executable_path).is_file())
@@ -65,7 +64,8 @@ def set_up() -> None:
     """Install the Python and npm packages, unless what they come from is unchanged."""
     if sys.version_info < (3, 11):
         fail(f"Python 3.11 or newer is needed; this is {sys.version.split()[0]}")
-    with step_once(VENV / "made", sys.version) as needed:
+    # Scripts and the editable install in it name this folder: a moved or copied one is made again.
+    with step_once(VENV / "made", f"{sys.version} {ROOT}") as needed:
         if needed:
             say("Making .venv ...")
             venv.create(VENV, with_pip=True, clear=True, symlinks=os.name != "nt")
@@ -111,6 +111,8 @@ def serve(port: int, *, isolated: bool) -> None:
 
 def check() -> None:
     """Run everything that needs no browser."""
+    if not (DIST / "index.html").is_file():
+        build()
     run(BIN / "ruff", "format", "--check", ".")
     run(BIN / "ruff", "check", ".")
     run(BIN / "mypy")

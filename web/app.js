@@ -5,8 +5,6 @@
  * @import { SearchIndex } from "./twinvec.js"
  */
 
-import { pipeline } from "./twinvec.js";
-
 /** So many texts are embedded between two looks at the ranking. */
 const CHUNK = 8;
 const SHOWN = 50;
@@ -25,8 +23,11 @@ function find(selector, type) {
 
 const page = {
   loading: find("#loading", HTMLElement),
+  title: find("#loading h2", HTMLElement),
   steps: find("#steps", HTMLUListElement),
   failure: find("#failure", HTMLElement),
+  reason: find("#failure p", HTMLElement),
+  reload: find("#failure button", HTMLButtonElement),
   search: find("#search", HTMLFormElement),
   query: find("#query", HTMLInputElement),
   summary: find("#summary", HTMLElement),
@@ -38,12 +39,17 @@ const page = {
   added: find("#added", HTMLElement),
   versions: find("#versions", HTMLElement),
 };
+export {}; // a module, in which the page may wait
+
+page.search.addEventListener("submit", (event) => event.preventDefault());
+page.reload.addEventListener("click", () => location.reload());
 
 try {
+  // Imported here, so that a module that is missing is told like everything else.
+  const { fetchJson } = await import("./download.js");
+  const { pipeline } = await import("./twinvec.js");
   // The texts of the index are shown, and a query may be typed, while everything loads.
-  const response = await fetch("index/index.json");
-  if (!response.ok) throw new Error(`index/index.json: the server answered ${response.status}`);
-  showTexts((await response.json()).texts);
+  showTexts((await fetchJson(new URL("index/index.json", document.baseURI))).texts);
   const extractor = await pipeline("feature-extraction", undefined, { progress_callback: showStep });
   const index = await extractor.openIndex("index/");
   const { model, dtype, python, pyodide, onnxruntime, sessions } = extractor.versions;
@@ -52,48 +58,66 @@ try {
     `ONNX Runtime Web ${onnxruntime}, ${sessions} session${sessions === 1 ? "" : "s"}.`;
   start(index);
 } catch (error) {
+  page.title.textContent = "Loading failed";
+  for (const bar of page.steps.querySelectorAll("progress")) bar.value ||= 0; // ends its animation
   fail(error);
 }
 
 /** @param {SearchIndex} index */
 function start(index) {
-  let latest = 0;
+  let wanted = false;
+  /** @type {Promise<void> | undefined} */
+  let ranking;
 
-  async function rank() {
-    const turn = ++latest;
+  /** Rank again; what was typed meanwhile is one more search, not one a key. */
+  function rank() {
+    wanted = true;
+    ranking ??= (async () => {
+      while (wanted) {
+        wanted = false;
+        await rankOnce();
+      }
+    })().finally(() => (ranking = undefined));
+    return ranking;
+  }
+
+  async function rankOnce() {
     const query = page.query.value.trim();
     if (query === "") {
       showTexts(index.texts);
       return;
     }
     const hits = await index.search(query, { k: SHOWN });
-    if (turn === latest) showHits(hits, index.texts.length); // else a later query has overtaken it
+    showHits(hits, index.texts.length);
+    page.failure.hidden = true;
   }
 
   async function add() {
     const lines = page.texts.value.split("\n").filter((line) => line.trim() !== "");
-    if (lines.length === 0) return;
-    page.button.disabled = true;
+    if (lines.length === 0 || page.texts.readOnly) return; // one call at a time
+    page.texts.readOnly = true; // not disabled: the keyboard's focus stays
+    page.button.ariaDisabled = "true";
+    page.added.textContent = "";
     page.adding.hidden = false;
     for (let done = 0; done < lines.length; ) {
       const chunk = lines.slice(done, done + CHUNK);
       await index.add(chunk);
       done += chunk.length;
       page.adding.value = done / lines.length;
-      page.added.textContent = `${done} of ${lines.length} added`;
       page.texts.value = lines.slice(done).join("\n"); // what is left, should something fail
       await rank();
     }
+    page.added.textContent = `${counted(lines.length)} added`;
   }
 
-  page.search.addEventListener("submit", (event) => event.preventDefault());
   page.query.addEventListener("input", () => rank().catch(fail));
   page.add.addEventListener("submit", (event) => {
     event.preventDefault();
     add()
       .catch(fail)
       .finally(() => {
-        page.button.disabled = false;
+        page.texts.readOnly = false;
+        page.button.ariaDisabled = null;
         page.adding.hidden = true;
       });
   });
@@ -104,7 +128,7 @@ function start(index) {
 
 /** @param {string[]} texts */
 function showTexts(texts) {
-  page.summary.textContent = `${texts.length} texts`;
+  page.summary.textContent = counted(texts.length);
   page.results.replaceChildren(
     ...texts.slice(0, SHOWN).map((text) => element("li", {}, element("span", {}, text))),
   );
@@ -115,7 +139,7 @@ function showTexts(texts) {
  * @param {number} count
  */
 function showHits(hits, count) {
-  page.summary.textContent = `${hits.length} of ${count} texts, the nearest in meaning first`;
+  page.summary.textContent = `${hits.length} of ${counted(count)}, the nearest in meaning first`;
   page.results.replaceChildren(
     ...hits.map(({ text, score }) => {
       const shown = score.toFixed(4);
@@ -128,6 +152,11 @@ function showHits(hits, count) {
       );
     }),
   );
+}
+
+/** @param {number} count */
+function counted(count) {
+  return count === 1 ? "1 text" : `${count} texts`;
 }
 
 /** @param {Progress} event */
@@ -157,7 +186,8 @@ function showStep({ status, name, file, progress, total }) {
 /** @param {unknown} error */
 function fail(error) {
   page.failure.hidden = false;
-  page.failure.textContent = error instanceof Error ? `${error.name}: ${error.message}` : `${error}`;
+  page.reason.textContent = error instanceof Error ? `${error.name}: ${error.message}` : `${error}`;
+  page.failure.scrollIntoView({ block: "nearest" });
   console.error(error);
 }
 

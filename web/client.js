@@ -14,33 +14,41 @@
  * @property {((progress: Progress) => void) | undefined} onProgress
  */
 
+/** @template {{ [M in keyof Methods]: (params: any) => any }} Methods */
 export class Client {
   /** @type {Map<number, Pending>} */
   #pending = new Map();
   #nextId = 0;
-  /** @type {Error | null} */
-  #dead = null;
   #worker;
+  /**
+   * Why nothing can be asked any more.
+   *
+   * @type {Error | null}
+   */
+  ended = null;
 
-  /** @param {Worker} worker */
-  constructor(worker) {
-    this.#worker = worker;
-    worker.onmessage = ({ data }) => this.#settle(data);
-    worker.onmessageerror = () => this.#end(new Error("a worker's message could not be read"));
-    worker.onerror = (event) => {
+  /** @param {string | URL} url  of a module that calls `serve` */
+  constructor(url) {
+    const name = new URL(url).pathname.split("/").pop();
+    this.#worker = new Worker(url, { type: "module", name });
+    this.#worker.onmessage = ({ data }) => this.#settle(data);
+    this.#worker.onmessageerror = () => this.#end(`${name} sent what could not be read`);
+    this.#worker.onerror = (event) => {
       event.preventDefault();
-      this.#end(new Error(`a worker ended: ${event.message ?? "its script could not be loaded"}`));
+      const reason = event.message || `${url} could not be loaded`;
+      this.#end(`${name} ended: ${reason}. Reload the page.`);
     };
   }
 
   /**
-   * @param {string} method
-   * @param {object} params
+   * @template {keyof Methods & string} M
+   * @param {M} method
+   * @param {Parameters<Methods[M]>[0]} params
    * @param {{ transfer?: Transferable[], onProgress?: (progress: Progress) => void }} [options]
-   * @returns {Promise<any>}
+   * @returns {Promise<ReturnType<Methods[M]>>}
    */
   request(method, params, { transfer = [], onProgress } = {}) {
-    if (this.#dead) return Promise.reject(this.#dead);
+    if (this.ended) return Promise.reject(this.ended);
     const id = this.#nextId++;
     return new Promise((resolve, reject) => {
       this.#pending.set(id, { resolve, reject, onProgress });
@@ -50,7 +58,7 @@ export class Client {
 
   /** End the worker; what is under way is rejected. */
   terminate() {
-    this.#end(new Error("the pipeline was disposed of"));
+    this.#end("the pipeline was disposed of");
   }
 
   /** @param {Reply} reply */
@@ -66,28 +74,37 @@ export class Client {
     else pending.resolve(reply.value);
   }
 
-  /** @param {Error} reason */
+  /** @param {string} reason */
   #end(reason) {
-    this.#dead ??= reason;
+    this.ended ??= new Error(reason);
     this.#worker.terminate();
-    for (const { reject } of this.#pending.values()) reject(reason);
+    for (const { reject } of this.#pending.values()) reject(this.ended);
     this.#pending.clear();
   }
 }
 
 /**
- * Answer requests in this worker. A handler gives `{ value, transfer? }`.
+ * @template {{ [M in keyof Methods]: (params: any) => any }} Methods
+ * @typedef {{ [M in keyof Methods]: (
+ *   params: Parameters<Methods[M]>[0],
+ *   report: (progress: Progress) => void,
+ * ) => Promise<{ value: ReturnType<Methods[M]>, transfer?: Transferable[] }> }} Handlers
+ */
+
+/**
+ * Answer requests in this worker.
  *
- * @typedef {{ value: unknown, transfer?: Transferable[] }} Answer
- * @typedef {(params: any, report: (progress: Progress) => void) => Promise<Answer>} Handler
- * @param {Record<string, Handler>} handlers
+ * @template {{ [M in keyof Methods]: (params: any) => any }} Methods
+ * @param {Handlers<Methods>} handlers
  */
 export function serve(handlers) {
-  self.onmessage = async ({ data: { id, method, params } }) => {
+  self.onmessage = async ({ data }) => {
+    const { id, method, params } = /** @type {Request} */ (data);
     /** @type {(reply: Reply, transfer?: Transferable[]) => void} */
     const post = (reply, transfer = []) => self.postMessage(reply, { transfer });
     try {
-      const { value, transfer } = await handlers[method](params, (progress) => post({ id, progress }));
+      const handler = handlers[/** @type {keyof Methods} */ (method)];
+      const { value, transfer } = await handler(params, (progress) => post({ id, progress }));
       post({ id, value }, transfer);
     } catch (error) {
       post({ id, error: errorToData(error) });
@@ -96,12 +113,13 @@ export function serve(handlers) {
 }
 
 /**
- * @param {unknown} error
- * @returns {ErrorData}
+ * An error with a name of its own, such as those of `twinvec.errors`.
+ *
+ * @param {string} name
+ * @param {string} message
  */
-function errorToData(error) {
-  if (!(error instanceof Error)) return { name: "Error", message: String(error) };
-  return { name: error.name, message: error.message, stack: error.stack };
+export function named(name, message) {
+  return Object.assign(new Error(message), { name });
 }
 
 /**
@@ -111,4 +129,13 @@ function errorToData(error) {
 export function errorFromData({ name, message, stack }) {
   const error = name === "TypeError" ? new TypeError(message) : new Error(message);
   return Object.assign(error, { name, stack });
+}
+
+/**
+ * @param {unknown} error
+ * @returns {ErrorData}
+ */
+function errorToData(error) {
+  if (!(error instanceof Error)) return { name: "Error", message: String(error) };
+  return { name: error.name, message: error.message, stack: error.stack };
 }

@@ -1,12 +1,12 @@
 /**
  * What Python sees of a loaded model: its tokenizer and its sessions.
  *
- * @import { ModelInfo, Output, Progress, Run } from "./protocol.js"
+ * @import { ModelInfo, OpenedSession, Output, Progress, Run, SessionMethods } from "./protocol.js"
  * @typedef {(progress: Progress) => void} Report
- * @typedef {{ encode(text: string): Int32Array, dispose(): void }} WasmTokenizer
  */
 
-import { Client } from "./client.js";
+import { Client, named } from "./client.js";
+import { fetchJson, fetchVerified } from "./download.js";
 
 /** More would need more memory than a phone has: each session holds its own copy of the weights. */
 const MOST_SESSIONS = 2;
@@ -21,11 +21,15 @@ const MOST_SESSIONS = 2;
  */
 export async function openModel(base, name, dtype, report) {
   const info = await findModel(base, name, dtype);
-  const folder = new URL(`models/${info.name}/`, base);
-  const fetchOne = (/** @type {string} */ path) =>
-    fetchVerified(new URL(path, folder), path, info.files[path], (progress) =>
+  const folder = info.name.split("/").map(encodeURIComponent).join("/");
+  const fetchOne = (/** @type {string | undefined} */ path) => {
+    const expected = path && info.files[path];
+    if (!path || !expected) throw new Error(`models/manifest.json lists no ${path}; build again`);
+    const url = new URL(`models/${folder}/${path}`, base);
+    return fetchVerified(url, path, expected, (progress) =>
       report({ name: info.name, file: path, ...progress }),
     );
+  };
   const [tokenizer, sessions] = await Promise.all([
     fetchOne("tokenizer.json").then((bytes) => openTokenizer(base, bytes)),
     fetchOne(info.weights[dtype]).then((bytes) => openSessions(base, new Blob([bytes]), report)),
@@ -36,6 +40,14 @@ export async function openModel(base, name, dtype, report) {
 /** The object that `twinvec.runtime.pyodide` holds. */
 class Model {
   #sessions;
+  /** Sessions without a run. */
+  #idle;
+  /**
+   * Runs without a session, oldest first.
+   *
+   * @type {{ resolve: (session: Client<SessionMethods>) => void, reject: (error: Error) => void }[]}
+   */
+  #waiting = [];
 
   /**
    * @param {ModelInfo} info
@@ -53,37 +65,59 @@ class Model {
     this.onnxruntime = sessions.version;
     this.sessionCount = sessions.clients.length;
     this.#sessions = sessions.clients;
+    this.#idle = [...sessions.clients];
   }
 
   /**
-   * Run everything, each session taking the next run as it gets free.
+   * Run everything, each session taking the oldest run as it gets free.
    *
    * @param {Run[]} runs
    * @param {string} output
-   * @returns {Promise<Output[]>}
+   * @returns {Promise<(Output | undefined)[]>}  all of them, unless one fails and rejects
    */
-  async run(runs, output) {
-    /** @type {Output[]} */
-    const outputs = new Array(runs.length);
-    let next = 0;
-    const lane = async (/** @type {Client} */ session) => {
-      while (next < runs.length) {
-        const position = next++;
-        const run = runs[position];
+  run(runs, output) {
+    let failed = false;
+    const one = async (/** @type {Run} */ run) => {
+      const session = await this.#take();
+      try {
+        if (failed) return undefined; // the whole call is rejected already
         const transfer = Object.values(run.inputs).map(({ buffer }) => buffer);
-        outputs[position] = await session.request("run", { run, output }, { transfer });
+        return await session.request("run", { run, output }, { transfer });
+      } catch (error) {
+        failed = true;
+        throw error;
+      } finally {
+        this.#give(session);
       }
     };
-    try {
-      await Promise.all(this.#sessions.map(lane));
-    } finally {
-      next = runs.length; // after a failure the other lanes stop as well
-    }
-    return outputs;
+    return Promise.all(runs.map(one));
   }
 
   dispose() {
     for (const session of this.#sessions) session.terminate();
+  }
+
+  /** @returns {Promise<Client<SessionMethods>>} */
+  #take() {
+    const session = this.#idle.pop();
+    if (session) return Promise.resolve(session);
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ resolve, reject });
+      this.#refuseIfNoneLives();
+    });
+  }
+
+  /** @param {Client<SessionMethods>} session */
+  #give(session) {
+    if (session.ended) this.#refuseIfNoneLives();
+    else if (this.#waiting[0]) this.#waiting.shift()?.resolve(session);
+    else this.#idle.push(session);
+  }
+
+  #refuseIfNoneLives() {
+    if (this.#sessions.some(({ ended }) => !ended)) return;
+    const reason = new Error(`no session is left: ${this.#sessions[0]?.ended?.message}`);
+    for (const { reject } of this.#waiting.splice(0)) reject(reason);
   }
 }
 
@@ -94,11 +128,8 @@ class Model {
  * @returns {Promise<ModelInfo>}
  */
 async function findModel(base, name, dtype) {
-  const url = new URL("models/manifest.json", base);
-  const response = await fetch(url);
-  if (!response.ok) throw new Error(`${url}: the server answered ${response.status}`);
   /** @type {{ models: ModelInfo[] }} */
-  const { models } = await response.json();
+  const { models } = await fetchJson(new URL("models/manifest.json", base));
   const info = name === undefined ? models[0] : models.find((model) => model.name === name);
   if (!info) {
     const names = models.map((model) => model.name).join(", ");
@@ -121,7 +152,7 @@ async function openTokenizer(base, bytes) {
   // What follows tokenizing is shared Python, and its truncation and padding are the only ones.
   const core = { ...rest, post_processor: null, truncation: null, padding: null };
   const { Tokenizer } = /** @type {any} */ (globalThis).tokenizers;
-  /** @type {WasmTokenizer} */
+  /** @type {{ encode(text: string): Int32Array }} */
   const tokenizer = await Tokenizer.fromJSON(new TextEncoder().encode(JSON.stringify(core)).buffer);
   return {
     postProcessor: JSON.stringify(post_processor ?? null),
@@ -139,76 +170,11 @@ async function openSessions(base, weights, report) {
   report({ status: "initiate", ...step });
   const runtime = new URL("runtime/onnxruntime-web/", base).href;
   const count = Math.min(MOST_SESSIONS, navigator.hardwareConcurrency || 1);
-  const clients = Array.from(
-    { length: count },
-    () => new Client(new Worker(new URL("session.js", base), { type: "module" })),
-  );
-  const [opened] = await Promise.all(
-    clients.map((client) => client.request("open", { runtime, weights })),
-  );
+  /** @type {Client<SessionMethods>[]} */
+  const clients = Array.from({ length: count }, () => new Client(new URL("session.js", base)));
+  const opened = clients.map((client) => client.request("open", { runtime, weights }));
+  const [{ inputNames, outputNames, version }] =
+    /** @type {[OpenedSession]} */ (await Promise.all(opened));
   report({ status: "done", ...step });
-  return { clients, ...opened };
-}
-
-/**
- * Download a file with progress and check it against the manifest.
- *
- * Hashing needs a secure context (HTTPS or localhost), which browsers ask for; elsewhere only the
- * size is checked.
- *
- * @param {URL} url
- * @param {string} path
- * @param {{ bytes: number, sha256: string }} expected
- * @param {Report} report
- * @returns {Promise<Uint8Array<ArrayBuffer>>}
- */
-async function fetchVerified(url, path, expected, report) {
-  report({ status: "initiate" });
-  const response = await fetch(url);
-  if (!response.ok || !response.body) {
-    throw named("DownloadError", `${path}: the server answered ${response.status} for ${url}`);
-  }
-  report({ status: "download" });
-  const bytes = new Uint8Array(expected.bytes);
-  let loaded = 0;
-  let reported = -1;
-  const reader = response.body.getReader();
-  for (let part = await reader.read(); !part.done; part = await reader.read()) {
-    if (loaded + part.value.length <= bytes.length) bytes.set(part.value, loaded);
-    loaded += part.value.length;
-    const progress = (100 * loaded) / bytes.length;
-    if (Math.floor(progress) > reported) {
-      reported = Math.floor(progress);
-      report({ status: "progress", progress, loaded, total: bytes.length });
-    }
-  }
-  if (loaded !== bytes.length) {
-    const sizes = `expected ${bytes.length} bytes, found ${loaded}`;
-    throw named("IntegrityError", `${path}: ${sizes}. Reload the page, or build the site again.`);
-  }
-  if (crypto.subtle) {
-    const found = hex(await crypto.subtle.digest("SHA-256", bytes));
-    if (found !== expected.sha256) {
-      const hashes = `expected ${expected.sha256}, found ${found}`;
-      throw named(
-        "IntegrityError",
-        `${path}: SHA-256 mismatch: ${hashes}. Reload the page, or build the site again.`,
-      );
-    }
-  }
-  report({ status: "done" });
-  return bytes;
-}
-
-/** @param {ArrayBuffer} buffer */
-function hex(buffer) {
-  return Array.from(new Uint8Array(buffer), (byte) => byte.toString(16).padStart(2, "0")).join("");
-}
-
-/**
- * @param {string} name
- * @param {string} message
- */
-function named(name, message) {
-  return Object.assign(new Error(message), { name });
+  return { clients, inputNames, outputNames, version };
 }

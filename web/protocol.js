@@ -1,6 +1,22 @@
 /**
  * What travels between the page, its worker and the session workers. Types only.
  *
+ * @typedef {object} WorkerMethods
+ *   What the page asks of `worker.js`, and, but for `load`, this of `twinvec.endpoint` in Python.
+ * @property {(params: { base: string, model?: string, dtype: string }) => Versions} load
+ * @property {(params: { texts: string[], pooling: string, normalize: boolean }) => Output} embed
+ * @property {(params: { url: string }) => { handle: number, texts: string[] }} openIndex
+ * @property {(params: { handle: number, texts: string[] }) => null} add
+ * @property {(params: { handle: number, query: string, k: number }) => Hit[]} search
+ *
+ * @typedef {object} SessionMethods
+ *   What `host.js` asks of `session.js`.
+ * @property {(params: { runtime: string, weights: Blob }) => OpenedSession} open
+ * @property {(params: { run: Run, output: string }) => Output} run
+ *
+ * @typedef {{ inputNames: readonly string[], outputNames: readonly string[],
+ *   version: string | undefined }} OpenedSession
+ *
  * @typedef {{ id: number, method: string, params: any }} Request
  *   `id` is the caller's own; every reply carries it back.
  *
@@ -19,6 +35,7 @@
  * @property {number} [progress]  per cent, with status "progress" and "progress_total"
  * @property {number} [loaded]  bytes so far
  * @property {number} [total]  bytes in all
+ * @property {Record<string, { loaded: number, total: number }>} [files]  with "progress_total"
  * @property {string} [task]
  * @property {string} [model]
  *
@@ -39,7 +56,7 @@
  * @property {string} dtype
  * @property {string} python
  * @property {string} pyodide
- * @property {string} onnxruntime
+ * @property {string | undefined} onnxruntime
  * @property {number} sessions  session workers
  *
  * @typedef {{ dims: number[], inputs: Record<string, BigInt64Array> }} Run

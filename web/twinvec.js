@@ -3,7 +3,7 @@
  *
  * All work happens in workers; the page is never blocked.
  *
- * @import { Hit, Progress, Versions } from "./protocol.js"
+ * @import { Hit, Progress, Versions, WorkerMethods } from "./protocol.js"
  */
 
 import { Client } from "./client.js";
@@ -48,7 +48,7 @@ export class Tensor {
 /**
  * @typedef {object} PipelineOptions
  * @property {string} [dtype]  which weights, "fp32" unless given
- * @property {(progress: Progress) => void} [progress_callback]
+ * @property {((progress: Progress) => void) | null} [progress_callback]
  * @property {string} [base]  address of the folder that twinvec was built into
  *
  * @typedef {object} ExtractorOptions
@@ -68,7 +68,8 @@ export class Tensor {
  * Load a model of this site.
  *
  * @param {string} task  "feature-extraction"
- * @param {string} [model]  a name in the site's `models/manifest.json`; its first one unless given
+ * @param {string | null} [model]  a name in the site's `models/manifest.json`; its first one
+ *   unless given
  * @param {PipelineOptions} [options]
  * @returns {Promise<Extractor>}
  */
@@ -77,19 +78,21 @@ export async function pipeline(task, model, options = {}) {
     throw new TypeError(`twinvec has the task "feature-extraction", not ${JSON.stringify(task)}`);
   }
   checkOptions("pipeline", options, ["dtype", "progress_callback", "base"]);
-  const { dtype = "fp32", progress_callback: callback = () => {}, base = HERE } = options;
-  const folder = new URL(base, document.baseURI).href;
-  const worker = new Client(new Worker(new URL("worker.js", folder), { type: "module" }));
+  const { dtype = "fp32", base = HERE } = options;
+  const callback = options.progress_callback ?? (() => {});
+  const folder = new URL(`${base}`.replace(/\/*$/, "/"), page()).href;
+  /** @type {Client<WorkerMethods>} */
+  const worker = new Client(new URL("worker.js", folder));
   /** @type {Versions} */
   let versions;
   try {
-    const params = { base: folder, model, dtype };
+    const params = { base: folder, model: model ?? undefined, dtype };
     versions = await worker.request("load", params, { onProgress: withTotal(callback) });
+    callback({ status: "ready", task, model: versions.model });
   } catch (error) {
     worker.terminate();
     throw error;
   }
-  callback({ status: "ready", task, model: versions.model });
 
   /** @type {(texts: string | string[], options?: ExtractorOptions) => Promise<Tensor>} */
   const extract = async (texts, options = {}) => {
@@ -97,14 +100,14 @@ export async function pipeline(task, model, options = {}) {
     const { pooling = "none", normalize = false } = options;
     const params = { texts: asList(texts), pooling, normalize };
     const { dims, data } = await worker.request("embed", params);
-    return new Tensor(dims, data);
+    return new Tensor([...dims], data);
   };
   return Object.assign(extract, {
     versions,
     openIndex: async (/** @type {string | URL} */ url) => {
-      const address = new URL(url, document.baseURI).href;
-      const { texts } = await worker.request("openIndex", { url: address });
-      return new SearchIndex(worker, texts);
+      const address = new URL(`${url}`.replace(/\/*$/, "/"), page()).href;
+      const { handle, texts } = await worker.request("openIndex", { url: address });
+      return new SearchIndex(worker, handle, texts);
     },
     dispose: async () => worker.terminate(),
   });
@@ -113,13 +116,16 @@ export async function pipeline(task, model, options = {}) {
 /** An index that Python holds in the worker; see `openIndex`. */
 export class SearchIndex {
   #worker;
+  #handle;
 
   /**
-   * @param {Client} worker
+   * @param {Client<WorkerMethods>} worker
+   * @param {number} handle
    * @param {string[]} texts
    */
-  constructor(worker, texts) {
+  constructor(worker, handle, texts) {
     this.#worker = worker;
+    this.#handle = handle;
     this.texts = texts;
   }
 
@@ -130,7 +136,7 @@ export class SearchIndex {
    */
   async add(texts) {
     const list = asList(texts);
-    await this.#worker.request("add", { texts: list });
+    await this.#worker.request("add", { handle: this.#handle, texts: list });
     this.texts.push(...list);
   }
 
@@ -141,9 +147,16 @@ export class SearchIndex {
    * @param {{ k?: number }} [options]  how many hits at most
    * @returns {Promise<Hit[]>}
    */
-  search(query, { k = 10 } = {}) {
-    return this.#worker.request("search", { query, k });
+  async search(query, { k = 10 } = {}) {
+    if (typeof query !== "string") throw new TypeError("query must be a string");
+    if (!Number.isInteger(k) || k < 1) throw new TypeError(`k must be a whole number >= 1, not ${k}`);
+    return this.#worker.request("search", { handle: this.#handle, query, k });
   }
+}
+
+/** What relative addresses are relative to, in a page or in a worker. */
+function page() {
+  return globalThis.document?.baseURI ?? location.href;
 }
 
 /**
@@ -156,7 +169,9 @@ export function dot(a, b) {
     throw new TypeError(`vectors of ${a.length} and ${b.length} dims are not comparable`);
   }
   let sum = 0;
-  for (let i = 0; i < a.length; i++) sum += a[i] * b[i];
+  for (let i = 0; i < a.length; i++) {
+    sum += /** @type {number} */ (a[i]) * /** @type {number} */ (b[i]);
+  }
   return sum;
 }
 
@@ -184,14 +199,16 @@ function withTotal(callback) {
   return (event) => {
     callback(event);
     const { status, name, file = "", loaded, total } = event;
-    if (status !== "progress" || loaded === undefined || total === undefined) return;
+    if (loaded === undefined || total === undefined) return;
     files.set(file, { loaded, total });
+    if (status !== "progress") return;
     const sum = { loaded: 0, total: 0 };
     for (const one of files.values()) {
       sum.loaded += one.loaded;
       sum.total += one.total;
     }
-    callback({ status: "progress_total", name, progress: (100 * sum.loaded) / sum.total, ...sum });
+    const progress = (100 * sum.loaded) / sum.total;
+    callback({ status: "progress_total", name, progress, ...sum, files: Object.fromEntries(files) });
   };
 }
 
@@ -202,7 +219,10 @@ function withTotal(callback) {
 function asList(texts) {
   if (typeof texts === "string") return [texts];
   if (!Array.isArray(texts)) throw new TypeError("texts must be a string or an array of strings");
-  return texts;
+  const position = texts.findIndex((text) => typeof text !== "string");
+  if (position < 0) return texts;
+  const found = texts[position] === null ? "null" : typeof texts[position];
+  throw new TypeError(`texts[${position}] must be a string, not ${found}`);
 }
 
 /**

@@ -1,21 +1,23 @@
 /**
  * The worker in which Python runs: boots Pyodide while the model loads, then passes requests on.
  *
- * @import { Progress } from "./protocol.js"
+ * @import { Handlers } from "./client.js"
+ * @import { Progress, WorkerMethods } from "./protocol.js"
  * @typedef {(progress: Progress) => void} Report
- * @typedef {(method: string, params: object) => Promise<any>} Ask
  */
 
 import { errorFromData, serve } from "./client.js";
+import { fetchFile } from "./download.js";
 import { openModel } from "./host.js";
 
 /** @type {import("pyodide").PyodideInterface} */
 let pyodide;
-/** @type {Ask} */
+/** @type {(method: string, params: object) => Promise<{ value?: any, error?: any }>} */
 let python;
+let indexes = 0;
 
-serve({
-  /** @param {{ base: string, model: string | undefined, dtype: string }} params */
+/** @type {Handlers<WorkerMethods>} */
+const handlers = {
   async load({ base, model, dtype }, report) {
     const folder = new URL(base);
     const [booted, loaded] = await Promise.all([
@@ -44,22 +46,26 @@ serve({
     return { value, transfer: [value.data.buffer] };
   },
 
-  /** @param {{ url: string }} params */
   async openIndex({ url }) {
+    const folder = `/index/${indexes++}`; // its own: another may be opening
+    pyodide.FS.mkdirTree(folder);
     for (const file of ["index.json", "vectors.npy"]) {
-      const response = await fetch(new URL(file, url));
-      if (!response.ok) throw new Error(`${url}${file}: the server answered ${response.status}`);
-      pyodide.FS.mkdirTree("/index");
-      pyodide.FS.writeFile(`/index/${file}`, new Uint8Array(await response.arrayBuffer()));
+      const response = await fetchFile(new URL(file, url));
+      pyodide.FS.writeFile(`${folder}/${file}`, new Uint8Array(await response.arrayBuffer()));
     }
-    return { value: await ask("openIndex", { folder: "/index" }) };
+    return { value: await ask("openIndex", { folder }) };
   },
 
   add: async (params) => ({ value: await ask("add", params) }),
   search: async (params) => ({ value: await ask("search", params) }),
-});
+};
 
-/** @type {Ask} */
+serve(handlers);
+
+/**
+ * @param {string} method  of `twinvec.endpoint.Endpoint`
+ * @param {object} params
+ */
 async function ask(method, params) {
   const { value, error } = await python(method, params);
   if (error) throw errorFromData(error);
@@ -83,21 +89,48 @@ async function bootPython(base, report) {
       report({ status: "done", name: "runtime", file });
       return done;
     } catch (error) {
-      throw new Error(`the step "${file}" failed: ${error}`, { cause: error });
+      const reason = error instanceof Error ? error.message : JSON.stringify(error);
+      throw new Error(`the step "${file}" failed: ${reason}`, { cause: error });
     }
   };
   const indexURL = new URL("runtime/pyodide/", base).href;
   const booted = await step("pyodide", async () => {
     /** @type {typeof import("pyodide")} */
     const { loadPyodide } = await import(`${indexURL}pyodide.mjs`);
-    return loadPyodide({ indexURL });
+    return firstWarning(loadPyodide({ indexURL }));
   });
-  await step("numpy", () => booted.loadPackage("numpy", { messageCallback: () => {} }));
+  await step("numpy", async () => {
+    await booted.loadPackage("numpy", { messageCallback: () => {} });
+    if (!("numpy" in booted.loadedPackages)) {
+      throw new Error(`its wheel in ${indexURL} is missing or altered; build the site again`);
+    }
+  });
   await step("twinvec", async () => {
-    const response = await fetch(new URL("runtime/twinvec.zip", base));
-    if (!response.ok) throw new Error(`${response.url}: the server answered ${response.status}`);
-    booted.unpackArchive(await response.arrayBuffer(), "zip", { extractDir: "/lib/twinvec" });
+    const archive = await (await fetchFile(new URL("runtime/twinvec.zip", base))).arrayBuffer();
+    booted.unpackArchive(archive, "zip", { extractDir: "/lib/twinvec" });
     booted.runPython("import sys; sys.path.append('/lib/twinvec'); import twinvec.endpoint");
   });
   return booted;
+}
+
+/**
+ * Reject with what is warned about meanwhile: where its WebAssembly cannot start, Pyodide only
+ * warns, and then never settles.
+ *
+ * @template T
+ * @param {Promise<T>} work
+ * @returns {Promise<T>}
+ */
+function firstWarning(work) {
+  const { warn } = console;
+  return new Promise((resolve, reject) => {
+    console.warn = (...values) => {
+      warn(...values);
+      const error = values.find((value) => value instanceof Error);
+      if (error) reject(error);
+    };
+    work.then(resolve, reject);
+  }).finally(() => {
+    console.warn = warn;
+  });
 }

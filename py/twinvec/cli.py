@@ -20,7 +20,7 @@ class _Commands(click.Group):
     def invoke(self, ctx: click.Context) -> object:
         try:
             return super().invoke(ctx)
-        except TwinvecError as err:
+        except (TwinvecError, OSError) as err:  # OSError: a full disk, no right to write
             raise click.ClickException(f"{type(err).__name__}: {err}") from err
 
 
@@ -52,7 +52,13 @@ def site(out: Path, model: str | None, dtype: str) -> None:
 
 @main.command()
 @click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
-@click.option("--port", default=8000, show_default=True, help="0 for any free one.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=8000,
+    show_default=True,
+    help="0 for any free one.",
+)
 @click.option("--isolated", is_flag=True, help="Send COOP and COEP (cross-origin isolation).")
 def serve(folder: Path, port: int, isolated: bool) -> None:
     """Serve a built FOLDER on this machine, for looking at it."""

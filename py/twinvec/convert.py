@@ -35,10 +35,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["GRAPH_VERSION", "bert_graph", "convert_folder"]
-
-GRAPH_VERSION = "graph1"
-"""Changes whenever the graph made from the same weights changes."""
+__all__ = ["bert_graph", "convert_folder"]
 
 _OPSET = 20
 _IR_VERSION = 9  # the first that has opset 20
@@ -73,8 +70,13 @@ def convert_folder(source: Path, folder: Path) -> Path:
         onnx.save(graph, made / "onnx" / "model.onnx")
         digest = sha256_of(made / "onnx" / "model.onnx")
         (made / SHA256SUMS).write_text(f"{digest}  onnx/model.onnx\n", encoding="utf-8")
-        shutil.rmtree(folder, ignore_errors=True)
-        made.replace(folder)
+        if folder.exists():
+            folder.replace(Path(temporary) / "old")
+        try:
+            made.replace(folder)
+        except OSError:
+            if not (folder / SHA256SUMS).is_file():  # else another process was faster
+                raise
     return folder
 
 

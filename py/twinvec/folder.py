@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from twinvec.download import sha256_of
-from twinvec.errors import ModelError, ModelNotFoundError
+from twinvec.errors import ModelError, ModelNotFoundError, UnsupportedModelError
 from twinvec.pooling import Pooling, pooling_mode
 
 if TYPE_CHECKING:
@@ -53,6 +53,8 @@ CONFIG_FILES = ("config.json", "tokenizer.json", "tokenizer_config.json")
 OPTIONAL_FILES = ("special_tokens_map.json", _SENTENCE_BERT, _POOLING)
 """Files that a model may have; all of them are small."""
 
+_OFFSET_POSITIONS = ("roberta", "xlm-roberta", "camembert", "mpnet")
+"""Model types that number their positions from behind the padding id."""
 _UNBOUNDED = 1_000_000  # tokenizer_config.json writes "no limit" as 10^30
 
 
@@ -127,6 +129,7 @@ def weights_file(folder: Path, dtype: str) -> str:
     Raises:
         ValueError: no such dtype exists.
         ModelNotFoundError: this model does not have it.
+        UnsupportedModelError: the weights are in external data.
     """
     check_dtype(dtype)
     path = onnx_path(dtype)
@@ -135,6 +138,11 @@ def weights_file(folder: Path, dtype: str) -> str:
         raise ModelNotFoundError(
             f"{folder / path} is not there; this model has "
             + (f"dtype {', '.join(present)}" if present else "no ONNX file under onnx/")
+        )
+    if (folder / f"{path}_data").is_file():
+        raise UnsupportedModelError(
+            f"{folder / path} keeps its weights in external data ({path}_data), which twinvec does "
+            "not hash and the browser does not load; save them in one file"
         )
     return path
 
@@ -183,12 +191,15 @@ def onnx_path(dtype: str) -> str:
 
 def _max_length(folder: Path, config: Mapping[str, Any]) -> int:
     """Take the smallest limit that the folder states; sentence-transformers' file where it is."""
-    limits = [config.get("max_position_embeddings", 512)]
+    positions = config.get("max_position_embeddings") or _UNBOUNDED
+    if config.get("model_type") in _OFFSET_POSITIONS:
+        positions -= config.get("pad_token_id", 1) + 1
+    limits = [positions]
     sentence_bert = folder / _SENTENCE_BERT
     if sentence_bert.is_file():
         limits.append(read_json(sentence_bert).get("max_seq_length") or _UNBOUNDED)
-    limits.append(read_json(folder / "tokenizer_config.json").get("model_max_length", _UNBOUNDED))
-    return int(min(limits))
+    limits.append(read_json(folder / "tokenizer_config.json").get("model_max_length") or _UNBOUNDED)
+    return int(min((limit for limit in limits if 0 < limit < _UNBOUNDED), default=512))
 
 
 def _pooling(folder: Path) -> Pooling:
@@ -200,7 +211,12 @@ def _pooling(folder: Path) -> Pooling:
     chosen = [
         key for key, value in block.items() if key.startswith("pooling_mode_") and value is True
     ]
+    if "pooling_mode" in block:  # as newer sentence-transformers write it
+        modes = block["pooling_mode"]
+        chosen = [f"pooling_mode_{mode}" for mode in ([modes] if isinstance(modes, str) else modes)]
     names = {
+        "pooling_mode_mean": "mean",
+        "pooling_mode_cls": "cls",
         "pooling_mode_mean_tokens": "mean",
         "pooling_mode_cls_token": "cls",
         "pooling_mode_lasttoken": "last_token",

@@ -16,6 +16,7 @@ import numpy as np
 from twinvec.errors import IndexMismatchError
 from twinvec.pooling import normalize
 from twinvec.similarity import dot, semantic_search
+from twinvec.tokenization import check_texts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -61,7 +62,7 @@ class Index:
     @classmethod
     def build(cls, texts: Iterable[str], embedder: Embedder) -> Index:
         """Embed texts with the model's own pooling; raises what `Embedder.encode` raises."""
-        kept = list(texts)
+        kept = check_texts(texts)
         return cls(kept, embedder.encode(kept), embedder.fingerprint)
 
     def add(self, texts: list[str], vectors: NDArray[np.float32]) -> None:
@@ -121,7 +122,7 @@ class Index:
         folder.mkdir(parents=True, exist_ok=True)
         np.save(folder / "vectors.npy", self.vectors)
         block = {"version": _VERSION, "fingerprint": self.fingerprint, "texts": self.texts}
-        text = json.dumps(block, ensure_ascii=False, indent=1)
+        text = json.dumps(block, indent=1)  # ASCII: UTF-8 cannot hold a lone surrogate
         (folder / "index.json").write_text(text, encoding="utf-8")
 
     @classmethod
@@ -130,19 +131,27 @@ class Index:
 
         Raises:
             FileNotFoundError: one of the two files is missing.
-            ValueError: the format's version is unknown, or the files do not fit each other.
+            ValueError: the format's version is unknown, a file is damaged, or they do not fit
+                each other.
         """
         folder = Path(folder)
-        block = json.loads((folder / "index.json").read_text(encoding="utf-8"))
+        try:
+            block = json.loads((folder / "index.json").read_text(encoding="utf-8"))
+            vectors = np.load(folder / "vectors.npy", allow_pickle=False)
+        except ValueError as err:  # not JSON, or not NumPy's format
+            raise ValueError(
+                f"{folder}: index.json or vectors.npy is damaged, or a server's page in its place; "
+                "build the index again, or look what the server answers"
+            ) from err
         if block.get("version") != _VERSION:
             raise ValueError(
                 f"{folder}: index version {block.get('version')} is unknown, this twinvec reads "
                 f"{_VERSION}; build the index again, or update twinvec"
             )
-        vectors = np.load(folder / "vectors.npy", allow_pickle=False)
-        if len(vectors) != len(block["texts"]):
+        texts = check_texts(block["texts"])
+        if vectors.ndim != 2 or len(vectors) != len(texts):
             raise ValueError(
-                f"{folder}: {len(block['texts'])} texts but {len(vectors)} vectors; the files are "
+                f"{folder}: {len(texts)} texts but vectors of shape {vectors.shape}; the files are "
                 "of different builds: build the index again"
             )
-        return cls(block["texts"], vectors, block["fingerprint"])
+        return cls(texts, vectors.astype(np.float32, copy=False), block["fingerprint"])

