@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
@@ -41,6 +42,13 @@ class _Handler(SimpleHTTPRequestHandler):
         """Log nothing for what went well; errors are logged by `log_error`."""
 
 
+class _Server(ThreadingHTTPServer):
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing of a visitor who left in the middle of a download."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
+
+
 def make_server(folder: Path, port: int, *, isolated: bool = False) -> ThreadingHTTPServer:
     """Bind a server to this machine only; `serve_forever` on it answers requests.
 
@@ -53,4 +61,4 @@ def make_server(folder: Path, port: int, *, isolated: bool = False) -> Threading
         OSError: the port is in use.
     """
     handler = partial(_Handler, directory=str(folder), isolated=isolated)
-    return ThreadingHTTPServer(("127.0.0.1", port), handler)
+    return _Server(("127.0.0.1", port), handler)

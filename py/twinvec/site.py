@@ -98,9 +98,9 @@ def build_site(
     if not web.is_dir():
         raise TwinvecError(f"{web} is not there; build from a checkout of twinvec: python build.py")
     if not (out / _PACKAGE).is_file():
-        for owned in (out / name for name in _OWNED if (out / name).exists()):
+        for theirs in (out / name for name in _OWNED if (out / name).exists()):
             raise TwinvecError(
-                f"{owned} is there and not twinvec's, which would delete what it does not know in "
+                f"{theirs} is there and not twinvec's, which would delete what it does not know in "
                 "it; choose an empty folder, or move it away"
             )
     folder, info = resolve(model, dtype=dtype)

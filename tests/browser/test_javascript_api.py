@@ -20,6 +20,16 @@ REJECTION = """async ([call]) => {
 }"""
 
 
+def assert_no_worker_is_left(tab: Tab) -> None:
+    """But those of the tab's own pipeline; a worker takes a moment to end."""
+    own = 1 + tab.page.evaluate("extractor.versions.sessions")
+    for _ in range(100):
+        if len(tab.page.workers) == own:
+            return
+        tab.page.wait_for_timeout(50)
+    assert [worker.url for worker in tab.page.workers][own:] == []
+
+
 def rejection(tab: Tab, call: str) -> list[str]:
     answer: list[str] = tab.page.evaluate(REJECTION, [call])
     return answer
@@ -72,8 +82,8 @@ def test_cos_sim_and_dot(tab: Tab) -> None:
 @pytest.mark.parametrize(
     ("call", "name", "message"),
     [
-        ("extractor([1])", "TypeError", "texts[0] must be a str, not int"),
-        ("extractor(['a', null])", "TypeError", "texts[1] must be a str, not"),
+        ("extractor([1])", "TypeError", "texts[0] must be a string, not number"),
+        ("extractor(['a', null])", "TypeError", "texts[1] must be a string, not null"),
         ("extractor(null)", "TypeError", "must be a string or an array of strings"),
         ("extractor(['a'], { pooling: 'max' })", "ValueError", "unknown pooling 'max'"),
         ("extractor(['a'], { quantize: true })", "TypeError", "no option quantize"),
@@ -130,7 +140,68 @@ def test_progress_events(tab: Tab, manifest: dict[str, Any]) -> None:
     last = weights[-2]
     assert (last["progress"], last["loaded"], last["total"]) == (100, size, size)
     totals = [event for event in events if event["status"] == "progress_total"]
-    assert totals[-1]["progress"] == 100
+    progress = [event["progress"] for event in totals]
+    assert progress == sorted(progress)
+    assert progress[-1] == 100
+    assert totals[-1]["total"] == sum(one["total"] for one in totals[-1]["files"].values()) > size
+
+
+def test_two_indexes_stay_apart(tab: Tab) -> None:
+    texts = tab.page.evaluate(
+        """async () => {
+          const [one, two] = await Promise.all([1, 2].map(() => extractor.openIndex("index")));
+          await two.add("A text of its own.");
+          const own = await two.search("A text of its own.", { k: 1 });
+          return [one.texts.length, (await one.search("x")).length, two.texts.length, own[0].text];
+        }"""
+    )
+    assert texts == [3, 3, 4, "A text of its own."]
+
+
+def test_the_page_is_not_blocked_by_encoding(tab: Tab) -> None:
+    longest = tab.page.evaluate(
+        """async () => {
+          let last = performance.now(), longest = 0;
+          const ticker = setInterval(() => {
+            longest = Math.max(longest, performance.now() - last);
+            last = performance.now();
+          }, 10);
+          const begun = performance.now();
+          await extractor(Array(20).fill("word ".repeat(250)), { pooling: "mean" });
+          clearInterval(ticker);
+          return longest / (performance.now() - begun);
+        }"""
+    )
+    assert longest < 0.5  # of the whole call; on the page's own thread it would be nearly all
+
+
+def test_a_pipeline_can_be_made_in_a_worker_of_the_page(tab: Tab) -> None:
+    dims = tab.page.evaluate(
+        """() => new Promise((resolve, reject) => {
+          const base = new URL("./", location.href);
+          const source = `import { pipeline } from "${base}twinvec.js";
+            const base = "${base}";
+            const extractor = await pipeline("feature-extraction", null, { base });
+            postMessage((await extractor("Hello world.", { pooling: "mean" })).dims);
+            await extractor.dispose();`;
+          const url = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
+          const worker = new Worker(url, { type: "module" });
+          worker.onmessage = ({ data }) => { worker.terminate(); resolve(data); };
+          worker.onerror = (event) => reject(new Error(event.message));
+        })"""
+    )
+    assert dims[0] == 1
+
+
+def test_a_callback_that_throws_leaves_no_worker(tab: Tab) -> None:
+    answer = rejection(
+        tab,
+        """twinvec.pipeline("feature-extraction", null, { progress_callback: ({ status }) => {
+          if (status === "ready") throw new Error("mine");
+        } })""",
+    )
+    assert answer[1] == "mine"
+    assert_no_worker_is_left(tab)
 
 
 def test_a_disposed_pipeline_refuses(tab: Tab) -> None:
@@ -143,3 +214,4 @@ def test_a_disposed_pipeline_refuses(tab: Tab) -> None:
         }"""
     )
     assert message == ["the pipeline was disposed of"] * 2
+    assert_no_worker_is_left(tab)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Error
+from playwright.sync_api import Browser, Error, expect
 
 from conftest import DIST, SUB_PATH, TEST_PAGE, Tab, open_tab, overlay, serving
 
@@ -19,6 +20,61 @@ def test_everything_comes_from_its_own_folder(tab: Tab, test_site: str) -> None:
     assert {"worker.js", "session.js", "runtime/pyodide/pyodide.asm.wasm"} <= paths
     assert "runtime/onnxruntime-web/ort-wasm-simd-threaded.wasm" in paths
     assert [path for path in paths if urlsplit(path).netloc] == []
+
+
+def test_the_page_asks_no_other_origin_either(browser: Browser) -> None:
+    with serving(DIST) as address:
+        page = browser.new_context().new_page()
+        requests: list[str] = []
+        complaints: list[str] = []
+        page.context.on("request", lambda request: requests.append(request.url))
+        page.on("console", lambda message: complaints.append(message.text))
+        page.goto(address)
+        expect(page.locator("#versions")).not_to_be_empty(timeout=120_000)
+        page.fill("#query", "anything")
+        expect(page.locator("#results data")).to_have_count(3)
+        assert f"{address}style.css" in requests
+        assert [url for url in requests if not url.startswith(address)] == []
+        assert complaints == []  # its Content-Security-Policy would complain here
+        page.context.close()
+
+
+@pytest.mark.parametrize(
+    ("missing", "message"),
+    [
+        ("worker.js", "worker.js could not be loaded. Reload the page."),
+        ("session.js", "session.js could not be loaded. Reload the page."),
+        ("runtime/pyodide/pyodide.asm.wasm", 'the step "pyodide" failed'),
+        ("runtime/pyodide/python_stdlib.zip", 'the step "pyodide" failed'),
+        ("runtime/twinvec.zip", "runtime/twinvec.zip: the server answered 404"),
+        ("models/manifest.json", "models/manifest.json: the server answered 404"),
+    ],
+)
+def test_a_missing_file_is_told(
+    browser: Browser, tmp_path_factory: pytest.TempPathFactory, missing: str, message: str
+) -> None:
+    folder = overlay(tmp_path_factory.mktemp("missing"), test_html=TEST_PAGE)
+    site = folder / SUB_PATH
+    top = missing.partition("/")[0]
+    if top != missing:  # a copy of links, so that only this site lacks the file
+        (site / top).unlink()
+        shutil.copytree(DIST / top, site / top, copy_function=os.symlink)
+    (site / missing).unlink()
+    with serving(folder) as address, pytest.raises(Error) as raised:
+        open_tab(browser, f"{address}{SUB_PATH}/")
+    assert message in str(raised.value)
+
+
+def test_a_worker_that_dies_rejects_everything(browser: Browser, test_site: str) -> None:
+    tab = open_tab(browser, test_site)
+    script = "setTimeout(() => { throw new Error('boom') })"
+    call = "extractor(Array(50).fill('word '.repeat(200))).catch((error) => error.message)"
+    tab.page.evaluate(f"globalThis.pending = {call}; undefined")
+    (worker,) = [one for one in tab.page.workers if one.url.endswith("/worker.js")]
+    worker.evaluate(script)
+    for promise in ("pending", "extractor('a').catch((error) => error.message)"):
+        assert "worker.js ended: Uncaught Error: boom" in tab.page.evaluate(promise)
+    tab.page.context.close()
 
 
 def test_it_works_cross_origin_isolated(
@@ -43,7 +99,7 @@ def test_it_is_not_isolated_by_default(tab: Tab) -> None:
         ("tokenizer.json", "flipped", "IntegrityError: tokenizer.json: SHA-256 mismatch: expected"),
         ("model.onnx", "flipped", "IntegrityError: onnx/model.onnx: SHA-256 mismatch: expected"),
         ("model.onnx", "html", "IntegrityError: onnx/model.onnx: expected 9"),
-        ("model.onnx", "missing", "DownloadError: onnx/model.onnx: the server answered 404"),
+        ("model.onnx", "missing", "onnx/model.onnx: the server answered 404; is the whole folder"),
     ],
 )
 def test_a_damaged_file_is_refused_by_name(

@@ -39,6 +39,19 @@ def test_what_is_saved_is_read_by_plain_numpy(tmp_path: Path) -> None:
     assert loaded.fingerprint == FINGERPRINT
 
 
+def test_lone_surrogates_survive_saving(tmp_path: Path) -> None:
+    one = index()
+    one.add(["\ud800 x"], np.eye(3, dtype=np.float32)[:1])
+    one.save(tmp_path)
+    assert Index.load(tmp_path).texts[-1] == "\ud800 x"
+
+
+def test_a_bare_string_is_not_a_list_of_characters() -> None:
+    embedder: Any = SimpleNamespace()
+    with pytest.raises(TypeError, match="not one str"):
+        Index.build("What is?", embedder)
+
+
 def test_a_foreign_embedder_is_refused_by_field() -> None:
     foreign: Any = SimpleNamespace(fingerprint={"model": "some/model", "pooling": "cls"})
     with pytest.raises(IndexMismatchError, match=r"pooling \(index: mean, embedder: cls\)") as err:
@@ -59,8 +72,12 @@ def test_wrong_dims() -> None:
 def test_files_that_do_not_fit(tmp_path: Path) -> None:
     index().save(tmp_path)
     np.save(tmp_path / "vectors.npy", np.eye(2, dtype=np.float32))
-    with pytest.raises(ValueError, match="3 texts but 2 vectors"):
+    with pytest.raises(ValueError, match=r"3 texts but vectors of shape \(2, 2\)"):
         Index.load(tmp_path)
+    (tmp_path / "vectors.npy").write_text("<!doctype html>", encoding="utf-8")
+    with pytest.raises(ValueError, match=r"vectors\.npy is damaged"):
+        Index.load(tmp_path)
+    index().save(tmp_path)
     (tmp_path / "index.json").write_text(json.dumps({"version": 9}), encoding="utf-8")
     with pytest.raises(ValueError, match="version 9 is unknown"):
         Index.load(tmp_path)

@@ -33,6 +33,18 @@ def test_a_row_without_tokens_pools_to_zeros() -> None:
     assert not np.any(pool(HIDDEN, np.zeros_like(MASK), "mean"))
 
 
+def test_no_tokens_at_all() -> None:
+    nothing, mask = np.empty((1, 0, 3), np.float32), np.empty((1, 0), np.int64)
+    for mode in ("mean", "cls", "last_token"):
+        assert np.array_equal(pool(nothing, mask, pooling_mode(mode)), np.zeros((1, 3)))
+
+
+def test_a_pooled_row_does_not_keep_all_tokens_alive() -> None:
+    pooled = pool(HIDDEN, MASK, "cls")
+    assert isinstance(pooled, np.ndarray)
+    assert pooled.base is None
+
+
 def test_normalize_keeps_zero_vectors() -> None:
     unit = normalize(np.array([[3, 4], [0, 0]], dtype=np.float32))
     assert unit.dtype == np.float32
