@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from twinvec.errors import ModelError, ModelNotFoundError
+from twinvec.errors import ModelError, ModelNotFoundError, UnsupportedModelError
 from twinvec.folder import DTYPES, ModelInfo, onnx_path
 
 if TYPE_CHECKING:
@@ -103,6 +103,21 @@ def test_what_is_given_overrules_the_folder(folder: Path) -> None:
         pytest.param({SENTENCE_BERT: {"max_seq_length": None}}, 64, id="null is no limit"),
         pytest.param({"tokenizer_config.json": {}}, 64, id="absent is no limit"),
         pytest.param({"config.json": {"hidden_size": 32}}, 512, id="512 where nothing is said"),
+        pytest.param(
+            {"tokenizer_config.json": {"model_max_length": -1}}, 64, id="negative is no limit"
+        ),
+        pytest.param(
+            {
+                "config.json": {
+                    "hidden_size": 32,
+                    "model_type": "roberta",
+                    "max_position_embeddings": 514,
+                    "pad_token_id": 1,
+                }
+            },
+            512,
+            id="roberta counts positions from behind the padding",
+        ),
     ],
 )
 def test_max_length_is_the_smallest_limit(
@@ -124,6 +139,22 @@ def test_pooling_is_read_from_sentence_transformers(folder: Path, key: str, expe
     others = {"pooling_mode_max_tokens": False, "word_embedding_dimension": 32}
     write(folder, {POOLING: {**others, key: True}})
     assert ModelInfo.from_folder(folder, "fp32").pooling == expected
+
+
+@pytest.mark.parametrize(
+    ("mode", "expected"), [("mean", "mean"), (["cls"], "cls"), ("lasttoken", "last_token")]
+)
+def test_pooling_is_read_as_newer_versions_write_it(
+    folder: Path, mode: object, expected: str
+) -> None:
+    write(folder, {POOLING: {"embedding_dimension": 32, "pooling_mode": mode}})
+    assert ModelInfo.from_folder(folder, "fp32").pooling == expected
+
+
+def test_external_data_is_refused(folder: Path) -> None:
+    write(folder, {"onnx/model.onnx_data": b"weights"})
+    with pytest.raises(UnsupportedModelError, match=r"onnx/model\.onnx_data"):
+        ModelInfo.from_folder(folder, "fp32")
 
 
 @pytest.mark.parametrize(
