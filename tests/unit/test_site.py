@@ -5,8 +5,8 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from conftest import DIST
 
+from conftest import DIST
 from twinvec import IntegrityError, TwinvecError
 from twinvec.site import WEB, build_site
 
