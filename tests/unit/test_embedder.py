@@ -9,7 +9,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 from twinvec import DownloadError, Embedder, cos_sim
-from twinvec.models import DEFAULT, EMBEDDED
+from twinvec.pins import DEFAULT, EMBEDDED
 from twinvec.site import SAMPLE_QUERY, SAMPLE_TEXTS
 
 

