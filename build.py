@@ -111,8 +111,7 @@ def serve(port: int, *, isolated: bool) -> None:
 
 def check() -> None:
     """Run everything that needs no browser."""
-    if not (DIST / "index.html").is_file():
-        build()
+    build()
     run(BIN / "ruff", "format", "--check", ".")
     run(BIN / "ruff", "check", ".")
     run(BIN / "mypy")
