@@ -97,7 +97,7 @@ class step_once:  # noqa: N801 (reads as a statement)
 
 def build() -> None:
     """Write dist/ and rank the model card's texts natively."""
-    run(BIN / "twinvec", "site", DIST)
+    run(BIN / "twinvec", "site", DIST, "--dtype", "fp32", "--dtype", "w8")
 
 
 def serve(port: int, *, isolated: bool) -> None:

@@ -68,7 +68,8 @@ globalThis.inWorker = (source, payload) => new Promise((resolve, reject) => {
 });
 globalThis.events = [];
 const progress_callback = (event) => events.push(event);
-globalThis.opened = twinvec.pipeline("feature-extraction", undefined, { progress_callback })
+const dtype = new URLSearchParams(location.search).get("dtype") ?? undefined;
+globalThis.opened = twinvec.pipeline("feature-extraction", undefined, { dtype, progress_callback })
   .then((extractor) => { globalThis.extractor = extractor; });
 </script>"""
 
@@ -184,12 +185,12 @@ class Tab:
         return json.loads(answer)
 
 
-def open_tab(browser: Browser, address: str) -> Tab:
+def open_tab(browser: Browser, address: str, query: str = "") -> Tab:
     """Open the test page and wait for its pipeline."""
     page = browser.new_context().new_page()
     tab = Tab(page)
     page.context.on("request", lambda request: tab.requests.append(request.url))
-    page.goto(f"{address}test.html")
+    page.goto(f"{address}test.html{query}")
     page.evaluate("opened")
     return tab
 

@@ -16,11 +16,16 @@ const MOST_SESSIONS = 2;
  *
  * @param {URL} base  the folder of this site's files
  * @param {string | undefined} name  undefined for the site's first model
- * @param {string} dtype
+ * @param {string | undefined} asked  dtype; undefined for the model's first one here
  * @param {Report} report
  */
-export async function openModel(base, name, dtype, report) {
-  const info = await findModel(base, name, dtype);
+export async function openModel(base, name, asked, report) {
+  const info = await findModel(base, name);
+  const dtype = asked ?? Object.keys(info.weights)[0] ?? "fp32";
+  if (!(dtype in info.weights)) {
+    const dtypes = Object.keys(info.weights).join(", ");
+    throw named("ModelNotFoundError", `${info.name} has no dtype ${dtype} here; it has ${dtypes}`);
+  }
   const folder = info.name.split("/").map(encodeURIComponent).join("/");
   const fetchOne = (/** @type {string | undefined} */ path) => {
     const expected = path && info.files[path];
@@ -124,20 +129,15 @@ class Model {
 /**
  * @param {URL} base
  * @param {string | undefined} name
- * @param {string} dtype
  * @returns {Promise<ModelInfo>}
  */
-async function findModel(base, name, dtype) {
+async function findModel(base, name) {
   /** @type {{ models: ModelInfo[] }} */
   const { models } = await fetchJson(new URL("models/manifest.json", base));
   const info = name === undefined ? models[0] : models.find((model) => model.name === name);
   if (!info) {
     const names = models.map((model) => model.name).join(", ");
     throw named("ModelNotFoundError", `this site has no model ${name}; it has ${names}`);
-  }
-  if (!(dtype in info.weights)) {
-    const dtypes = Object.keys(info.weights).join(", ");
-    throw named("ModelNotFoundError", `${info.name} has no dtype ${dtype} here; it has ${dtypes}`);
   }
   return info;
 }

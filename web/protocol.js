@@ -3,7 +3,7 @@
  *
  * @typedef {object} WorkerMethods
  *   What the page asks of `worker.js`, and, but for `load`, this of `twinvec.endpoint` in Python.
- * @property {(params: { base: string, model?: string, dtype: string }) => Versions} load
+ * @property {(params: { base: string, model?: string, dtype?: string }) => Versions} load
  * @property {(params: { texts: string[], pooling: string, normalize: boolean }) => Output} embed
  * @property {(params: { url: string }) => { handle: number, texts: string[] }} openIndex
  * @property {(params: { handle: number, texts: string[] }) => null} add

@@ -47,7 +47,7 @@ export class Tensor {
 
 /**
  * @typedef {object} PipelineOptions
- * @property {string} [dtype]  which weights, "fp32" unless given
+ * @property {string} [dtype]  which weights, the site's first unless given
  * @property {((progress: Progress) => void) | null} [progress_callback]
  * @property {string} [base]  address of the folder that twinvec was built into
  *
@@ -78,7 +78,7 @@ export async function pipeline(task, model, options = {}) {
     throw new TypeError(`twinvec has the task "feature-extraction", not ${JSON.stringify(task)}`);
   }
   checkOptions("pipeline", options, ["dtype", "progress_callback", "base"]);
-  const { dtype = "fp32", base = HERE } = options;
+  const { dtype, base = HERE } = options;
   const callback = options.progress_callback ?? (() => {});
   const folder = new URL(`${base}`.replace(/\/*$/, "/"), page()).href;
   /** @type {Client<WorkerMethods>} */

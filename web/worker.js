@@ -31,7 +31,7 @@ const handlers = {
     const value = {
       model: name,
       revision,
-      dtype,
+      dtype: loaded.dtype,
       python: endpoint.PYTHON_VERSION,
       pyodide: pyodide.version,
       onnxruntime: loaded.onnxruntime,

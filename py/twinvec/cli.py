@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import tempfile
 import warnings
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
+from twinvec.embedder import Embedder
 from twinvec.errors import TwinvecError
+from twinvec.folder import DERIVED, onnx_path
+from twinvec.probes import PROBES
 from twinvec.serve import make_server
 from twinvec.site import SAMPLE_QUERY, build_site
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 __all__ = ["main"]
 
@@ -37,17 +46,65 @@ def main() -> None:
 @main.command()
 @click.argument("out", type=click.Path(file_okay=False, path_type=Path))
 @click.option("--model", help="Hub name or local folder; the default model unless given.")
-@click.option("--dtype", default="fp32", show_default=True, help="Which weights.")
-def site(out: Path, model: str | None, dtype: str) -> None:
+@click.option(
+    "--dtype",
+    "dtypes",
+    multiple=True,
+    default=["fp32"],
+    show_default=True,
+    help="Which weights; may be given several times, the default one first.",
+)
+def site(out: Path, model: str | None, dtypes: tuple[str, ...]) -> None:
     """Write a static site with runtime, model, page and a sample index into OUT."""
     click.echo(f"Building {out} ...")
-    embedder, index = build_site(out, model, dtype=dtype)
+    embedder, index = build_site(out, model, dtypes=dtypes)
     size = sum(file.stat().st_size for file in out.rglob("*") if file.is_file())
-    click.echo(f"{out} is ready: {embedder.info.name} ({dtype}), {size / 1e6:.1f} MB in all.")
+    name = f"{embedder.info.name} ({', '.join(dtypes)})"
+    click.echo(f"{out} is ready: {name}, {size / 1e6:.1f} MB in all.")
     click.echo(f"\n{SAMPLE_QUERY}")
     for hit in index.search(SAMPLE_QUERY, embedder):
         click.echo(f"  {hit.score:.4f}  {hit.text}")
     embedder.close()
+
+
+@main.command()
+@click.argument("src", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.argument("dst", type=click.Path(file_okay=False, path_type=Path))
+@click.option(
+    "--dtype",
+    "dtypes",
+    multiple=True,
+    type=click.Choice(["fp32", *DERIVED]),
+    default=["fp32", *DERIVED],
+    show_default=True,
+    help="Which weights; may be given several times.",
+)
+def convert(src: Path, dst: Path, dtypes: tuple[str, ...]) -> None:
+    """Make a Transformers.js-layout folder DST of SRC.
+
+    SRC holds onnx/model.onnx, or model.safetensors of a BERT encoder, with config.json and the
+    tokenizer's files. How near each dtype comes to fp32 is measured on a few built-in texts.
+    """
+    if dst.exists() and any(dst.iterdir()):
+        raise click.ClickException(f"{dst} is not empty; choose another folder")
+    from twinvec.convert import convert_folder
+
+    with tempfile.TemporaryDirectory() as temporary:
+        # Its fp32 weights are what the others are compared with, wanted or not.
+        full = convert_folder(src, Path(temporary) / "fp32")
+        convert_folder(full, dst, dtypes)
+        expected = _probe_vectors(full, "fp32")
+    for dtype in dtypes:
+        size = (dst / onnx_path(dtype)).stat().st_size
+        cosine = (expected * _probe_vectors(dst, dtype)).sum(axis=1).min()
+        click.echo(f"{dtype:5} {size / 1e6:8.1f} MB  lowest cosine to fp32 {cosine:.6f}")
+
+
+def _probe_vectors(folder: Path, dtype: str) -> NDArray[np.float32]:
+    embedder = Embedder.from_pretrained(folder, dtype=dtype)
+    vectors = embedder.encode(PROBES)
+    embedder.close()
+    return vectors
 
 
 @main.command()

@@ -18,20 +18,23 @@ import numpy as np
 
 from twinvec.download import sha256_of
 from twinvec.errors import ModelError, UnsupportedModelError
-from twinvec.folder import SHA256SUMS, read_json
+from twinvec.folder import CONFIG_FILES, OPTIONAL_FILES, SHA256SUMS, onnx_path, read_json
 
 try:
     import onnx
+    from google.protobuf.message import DecodeError
     from onnx import TensorProto, helper, numpy_helper
     from safetensors import SafetensorError
     from safetensors.numpy import load_file
+
+    from twinvec.variants import make_variant
 except ModuleNotFoundError as err:
     raise ModelError(
         f"converting a model needs {err.name}; install it with: pip install 'twinvec[convert]'"
     ) from err
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -43,33 +46,34 @@ _GELU = {"gelu": "none", "gelu_new": "tanh", "gelu_pytorch_tanh": "tanh"}
 _UNUSED = ("pooler.", "cls.", "embeddings.position_ids")
 
 
-def convert_folder(source: Path, folder: Path) -> Path:
+def convert_folder(source: Path, folder: Path, dtypes: Sequence[str] = ("fp32",)) -> Path:
     """Make a model folder from a Hugging Face one.
 
     Args:
-        source: holds `model.safetensors`, `config.json` and the tokenizer's files.
+        source: holds `onnx/model.onnx` or else `model.safetensors`, `config.json` and the
+            tokenizer's files.
         folder: where to write; replaced as a whole, and only when everything is written.
+        dtypes: `fp32`, and those of `folder.DERIVED`.
 
     Raises:
         UnsupportedModelError: the architecture is not one that can be converted.
         ModelError: a file cannot be read.
     """
-    try:
-        weights = load_file(source / "model.safetensors")
-    except (SafetensorError, OSError) as err:
-        raise ModelError(f"{source / 'model.safetensors'} cannot be read: {err}") from err
-    graph = bert_graph(read_json(source / "config.json"), weights)
+    model = _fp32_model(source)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent) as temporary:
         made = Path(temporary) / folder.name
         (made / "onnx").mkdir(parents=True)
-        for file in source.rglob("*.json"):
-            target = made / file.relative_to(source)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(file, target)
-        onnx.save(graph, made / "onnx" / "model.onnx")
-        digest = sha256_of(made / "onnx" / "model.onnx")
-        (made / SHA256SUMS).write_text(f"{digest}  onnx/model.onnx\n", encoding="utf-8")
+        for file in (*CONFIG_FILES, *OPTIONAL_FILES):
+            if (source / file).is_file():
+                (made / file).parent.mkdir(exist_ok=True)
+                shutil.copyfile(source / file, made / file)
+        hashes = []
+        for dtype in dtypes:
+            path = onnx_path(dtype)
+            onnx.save(model if dtype == "fp32" else make_variant(model, dtype), made / path)
+            hashes.append(f"{sha256_of(made / path)}  {path}\n")
+        (made / SHA256SUMS).write_text("".join(hashes), encoding="utf-8")
         if folder.exists():
             folder.replace(Path(temporary) / "old")
         try:
@@ -78,6 +82,18 @@ def convert_folder(source: Path, folder: Path) -> Path:
             if not (folder / SHA256SUMS).is_file():  # else another process was faster
                 raise
     return folder
+
+
+def _fp32_model(source: Path) -> onnx.ModelProto:
+    file = source / onnx_path("fp32")
+    try:
+        if file.is_file():
+            return onnx.load(file)
+        file = source / "model.safetensors"
+        weights = load_file(file)
+    except (SafetensorError, DecodeError, OSError) as err:
+        raise ModelError(f"{file} cannot be read: {err}") from err
+    return bert_graph(read_json(source / "config.json"), weights)
 
 
 def bert_graph(config: Mapping[str, Any], weights: Mapping[str, NDArray[Any]]) -> onnx.ModelProto:

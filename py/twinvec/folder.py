@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CONFIG_FILES",
+    "DERIVED",
     "DTYPES",
     "OPTIONAL_FILES",
     "SHA256SUMS",
@@ -38,10 +39,19 @@ DTYPES = {
     "uint8": "_uint8",
     "q8": "_quantized",
     "q4": "_q4",
+    "q2": "_q2",
+    "q1": "_q1",
     "q4f16": "_q4f16",
+    "q2f16": "_q2f16",
+    "q1f16": "_q1f16",
     "bnb4": "_bnb4",
+    "w8": "_w8",
+    "w16": "_w16",
 }
-"""dtype -> suffix of `onnx/model<suffix>.onnx`, as Transformers.js 4 names them."""
+"""dtype -> suffix of `onnx/model<suffix>.onnx`: Transformers.js 4's, and twinvec's `w8`, `w16`."""
+
+DERIVED = ("w8", "w16")
+"""Those that twinvec makes of fp32 weights; see `variants`."""
 
 SHA256SUMS = "SHA256SUMS"
 """The file in which a model folder made here records the hashes of its files."""
@@ -138,6 +148,7 @@ def weights_file(folder: Path, dtype: str) -> str:
         raise ModelNotFoundError(
             f"{folder / path} is not there; this model has "
             + (f"dtype {', '.join(present)}" if present else "no ONNX file under onnx/")
+            + (f"; make {dtype} of fp32 with: twinvec convert" if dtype in DERIVED else "")
         )
     if (folder / f"{path}_data").is_file():
         raise UnsupportedModelError(

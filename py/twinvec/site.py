@@ -9,8 +9,9 @@ from __future__ import annotations
 import json
 import shutil
 import zipfile
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from twinvec.download import Url, Wheel, fetch, sha256_of
 from twinvec.embedder import Embedder
@@ -19,7 +20,7 @@ from twinvec.index import Index
 from twinvec.models import resolve
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from twinvec.folder import ModelInfo
 
@@ -76,7 +77,11 @@ _NUMPY_SOURCES = (
 
 
 def build_site(
-    out: Path, model: str | Path | None = None, *, dtype: str = "fp32", web: Path = WEB
+    out: Path,
+    model: str | Path | None = None,
+    *,
+    dtypes: Sequence[str] = ("fp32",),
+    web: Path = WEB,
 ) -> tuple[Embedder, Index]:
     """Write the folder; what is there already and right is left as it is.
 
@@ -84,7 +89,8 @@ def build_site(
         out: where to write; its folders `models` and `runtime` are twinvec's own, and kept free
             of anything else.
         model: as in `Embedder.from_pretrained`.
-        dtype: as in `Embedder.from_pretrained`.
+        dtypes: which weights; a page that names none gets the first, and the index is built
+            with it.
         web: the browser side's sources, with its npm packages installed.
 
     Returns:
@@ -103,8 +109,8 @@ def build_site(
                 f"{theirs} is there and not twinvec's, which would delete what it does not know in "
                 "it; choose an empty folder, or move it away"
             )
-    folder, info = resolve(model, dtype=dtype)
-    written = {*_copy_runtime(out, web), *_copy_model(out, folder, info)}
+    first, *others = [resolve(model, dtype=dtype) for dtype in dtypes]
+    written = {*_copy_runtime(out, web), *_copy_model(out, first, *others)}
     for pattern in _WEB_FILES:
         for file in web.glob(pattern):
             shutil.copyfile(file, out / file.name)
@@ -112,7 +118,7 @@ def build_site(
         for file in (out / owned).rglob("*"):
             if file.is_file() and file not in written:
                 file.unlink()
-    embedder = Embedder.from_pretrained(model or info.name, dtype=dtype)
+    embedder = Embedder.from_pretrained(model or first[1].name, dtype=dtypes[0])
     index = Index.build(SAMPLE_TEXTS, embedder)
     index.save(out / "index")
     return embedder, index
@@ -130,9 +136,16 @@ def _copy_runtime(out: Path, web: Path) -> Iterator[Path]:
     yield _copy(numpy, out / "runtime" / "pyodide" / _NUMPY, _NUMPY_SHA256)
 
 
-def _copy_model(out: Path, folder: Path, info: ModelInfo) -> Iterator[Path]:
-    for path, facts in info.files.items():
-        yield _copy(folder / path, out / "models" / info.name / path, facts["sha256"])
+def _copy_model(out: Path, *found: tuple[Path, ModelInfo]) -> Iterator[Path]:
+    """Copy one model in several dtypes, each as `resolve` found it, and write the manifest."""
+    weights: dict[str, str] = {}
+    files: dict[str, dict[str, Any]] = {}
+    for folder, info in found:
+        for path, facts in info.files.items():
+            yield _copy(folder / path, out / "models" / info.name / path, facts["sha256"])
+        weights |= info.weights
+        files |= info.files
+    info = replace(found[0][1], weights=weights, files=files)
     manifest = out / "models" / "manifest.json"
     manifest.write_text(json.dumps({"models": [info.to_json()]}, indent=1), encoding="utf-8")
     yield manifest

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from playwright.sync_api import Browser
 
-from conftest import Tab
+from conftest import Tab, open_tab
 from texts import ODD, parity_texts, prose, random_strings
 from twinvec import Embedder, cos_sim, semantic_search
 
 pytestmark = pytest.mark.browser
 
-# On unit vectors of fp32 weights; 1.5e-7 was measured on several hundred texts.
+# On unit vectors; on several hundred texts weights that compute in float32 (w8 does) differed by
+# about 2e-7.
 BOUND = 5e-7
 
 ENCODE_IDS = """
@@ -42,11 +46,32 @@ def texts() -> list[str]:
     return texts
 
 
-@pytest.fixture(scope="module")
+@dataclass
+class Pair:
+    """The same model in the same dtype on both sides, and the vectors of the same texts."""
+
+    embedder: Embedder
+    tab: Tab
+    native: NDArray[np.float32]
+    browser: NDArray[np.float32]
+
+
+@pytest.fixture(scope="module", params=["fp32", "w8"])
 def pair(
-    tab: Tab, embedder: Embedder, texts: list[str]
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    return embedder.encode(texts, pooling="mean"), browser_vectors(tab, texts)
+    request: pytest.FixtureRequest,
+    browser: Browser,
+    test_site: str,
+    manifest: dict[str, Any],
+    texts: list[str],
+) -> Iterator[Pair]:
+    dtype: str = request.param
+    embedder = Embedder.from_pretrained(manifest["name"], dtype=dtype, local_files_only=True)
+    tab = open_tab(browser, test_site, f"?dtype={dtype}")
+    assert tab.page.evaluate("extractor.versions.dtype") == dtype
+    native = embedder.encode(texts, pooling="mean")
+    yield Pair(embedder, tab, native, browser_vectors(tab, texts))
+    tab.page.context.close()
+    embedder.close()
 
 
 def test_ids_are_identical(tab: Tab, embedder: Embedder, texts: list[str]) -> None:
@@ -61,21 +86,17 @@ def test_ids_of_random_unicode_are_identical(tab: Tab, embedder: Embedder) -> No
     assert tab.python(ENCODE_IDS, texts=strings) == native_ids(embedder, strings)
 
 
-def test_vectors_are_the_same(pair: tuple[NDArray[np.float32], NDArray[np.float32]]) -> None:
-    native, browser = pair
-    assert native.shape == browser.shape
-    difference = float(np.max(np.abs(native - browser)))
-    print(f"max |difference| over {len(native)} texts: {difference:.3g}")
+def test_vectors_are_the_same(pair: Pair) -> None:
+    assert pair.native.shape == pair.browser.shape
+    difference = float(np.max(np.abs(pair.native - pair.browser)))
+    print(f"{pair.embedder.dtype}: max |difference| {difference:.3g}, {len(pair.native)} texts")
     assert difference <= BOUND
 
 
-def test_rankings_are_the_same(
-    tab: Tab, embedder: Embedder, pair: tuple[NDArray[np.float32], NDArray[np.float32]]
-) -> None:
+def test_rankings_are_the_same(pair: Pair) -> None:
     queries = prose(50, seed=7, shortest=3, longest=12)
-    native, browser = pair
-    expected = semantic_search(embedder.encode(queries), native, top_k=10)
-    found = semantic_search(browser_vectors(tab, queries), browser, top_k=10)
+    expected = semantic_search(pair.embedder.encode(queries), pair.native, top_k=10)
+    found = semantic_search(browser_vectors(pair.tab, queries), pair.browser, top_k=10)
     for left, right in zip(expected, found, strict=True):
         assert [match.position for match in left] == [match.position for match in right]
 

@@ -1,0 +1,26 @@
+"""Texts of many kinds and lengths, on which weights are compared."""
+
+__all__ = ["PROBES"]
+
+PROBES = (
+    "",
+    "panda",
+    "What is a panda?",
+    "The weather is lovely today.",
+    "He drove to the stadium, parked, and missed the first goal by a minute.",
+    "def mean(values):\n    return sum(values) / len(values)",
+    "Crème brûlée for four, please; and 2.5 litres of water at 20 °C.",
+    "Die Würde des Menschen ist unantastbar.",
+    "東京は日本の首都です。",
+    "اللغة العربية تُكتب من اليمين إلى اليسار",
+    "👍 great, would buy again!!! 10/10",
+    "https://example.org/search?q=semantic+search#results",
+    (
+        "Semantic search ranks texts by what they mean, not by the words they share with a query. "
+        "A model turns each text into a vector, so that texts of like meaning lie close together; "
+        "a query is turned into a vector by the same model, and its nearest neighbours are the "
+        "answer. Everything depends on both sides making their vectors alike."
+    ),
+    "a long list: " + ", ".join(f"item {number}" for number in range(60)),
+)
+"""14 texts, from none to a few hundred tokens."""
