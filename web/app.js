@@ -94,7 +94,7 @@ function start(index) {
 
   async function add() {
     const lines = page.texts.value.split("\n").filter((line) => line.trim() !== "");
-    if (lines.length === 0 || page.texts.readOnly) return; // one call at a time
+    if (lines.length === 0) return;
     page.texts.readOnly = true; // not disabled: the keyboard's focus stays
     page.button.ariaDisabled = "true";
     page.added.textContent = "";
@@ -113,6 +113,7 @@ function start(index) {
   page.query.addEventListener("input", () => rank().catch(fail));
   page.add.addEventListener("submit", (event) => {
     event.preventDefault();
+    if (page.texts.readOnly) return; // one at a time
     add()
       .catch(fail)
       .finally(() => {
