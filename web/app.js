@@ -52,9 +52,9 @@ try {
   showTexts((await fetchJson(new URL("index/index.json", document.baseURI))).texts);
   const extractor = await pipeline("feature-extraction", undefined, { progress_callback: showStep });
   const index = await extractor.openIndex("index/");
-  const { model, dtype, python, pyodide, onnxruntime, sessions } = extractor.versions;
+  const { model, dtype, parity, python, pyodide, onnxruntime, sessions } = extractor.versions;
   page.versions.textContent =
-    `Answered by ${model} (${dtype}), Python ${python} in Pyodide ${pyodide}, ` +
+    `Answered by ${model} (${dtype}: ${parity} parity), Python ${python} in Pyodide ${pyodide}, ` +
     `ONNX Runtime Web ${onnxruntime}, ${sessions} session${sessions === 1 ? "" : "s"}.`;
   start(index);
 } catch (error) {

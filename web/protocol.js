@@ -54,6 +54,7 @@
  * @property {string} model
  * @property {string | null} revision
  * @property {string} dtype
+ * @property {"exact" | "approximate"} parity  whether CPython gives the same vectors
  * @property {string} python
  * @property {string} pyodide
  * @property {string | undefined} onnxruntime

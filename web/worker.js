@@ -27,17 +27,13 @@ const handlers = {
     pyodide = booted;
     const endpoint = pyodide.pyimport("twinvec.endpoint");
     python = endpoint.open_endpoint(loaded);
-    const { name, revision } = JSON.parse(loaded.info);
+    endpoint.destroy();
     const value = {
-      model: name,
-      revision,
-      dtype: loaded.dtype,
-      python: endpoint.PYTHON_VERSION,
+      ...(await ask("describe", {})),
       pyodide: pyodide.version,
       onnxruntime: loaded.onnxruntime,
       sessions: loaded.sessionCount,
     };
-    endpoint.destroy();
     return { value };
   },
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, overload
 import numpy as np
 
 from twinvec.batching import feeds, waves
+from twinvec.folder import EXACT
 from twinvec.pooling import normalize, pool, pooling_mode
 from twinvec.runtime import open_model
 from twinvec.tokenization import Tokenizer, check_texts
@@ -80,6 +81,11 @@ class Embedder:
             cache_dir=cache_dir,
         )
         return cls(info, tokenizer, session, dtype=dtype)
+
+    @property
+    def parity(self) -> Literal["exact", "approximate"]:
+        """Whether other runtimes give the same vectors (to 5e-7) on these weights; see `EXACT`."""
+        return "exact" if self.dtype in EXACT else "approximate"
 
     @property
     def fingerprint(self) -> dict[str, Any]:

@@ -19,9 +19,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["PYTHON_VERSION", "Endpoint", "open_endpoint"]
-
-PYTHON_VERSION = platform.python_version()
+__all__ = ["Endpoint", "open_endpoint"]
 
 
 class Endpoint:
@@ -30,6 +28,17 @@ class Endpoint:
     def __init__(self, embedder: Embedder) -> None:
         self._embedder = embedder
         self._indexes: list[Index] = []
+
+    async def describe(self) -> dict[str, Any]:
+        """Tell which model, weights and Python answer."""
+        embedder = self._embedder
+        return {
+            "model": embedder.info.name,
+            "revision": embedder.info.revision,
+            "dtype": embedder.dtype,
+            "parity": embedder.parity,
+            "python": platform.python_version(),
+        }
 
     async def embed(self, texts: list[str], pooling: str, normalize: bool) -> dict[str, Any]:
         """Embed texts; dims are [n, dim], or [n, longest, dim] for pooling `none`."""

@@ -22,6 +22,7 @@ __all__ = [
     "CONFIG_FILES",
     "DERIVED",
     "DTYPES",
+    "EXACT",
     "OPTIONAL_FILES",
     "SHA256SUMS",
     "ModelInfo",
@@ -52,6 +53,10 @@ DTYPES = {
 
 DERIVED = ("w8", "w16")
 """Those that twinvec makes of fp32 weights; see `variants`."""
+
+EXACT = ("fp32", *DERIVED)
+"""Those that compute in float32, so that runtimes agree to 5e-7 on unit vectors. The others round
+activations, or add up, in other ways on other runtimes."""
 
 SHA256SUMS = "SHA256SUMS"
 """The file in which a model folder made here records the hashes of its files."""

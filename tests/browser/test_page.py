@@ -94,7 +94,12 @@ def test_an_emptied_query_shows_all_texts(page: Page) -> None:
 
 
 def test_it_says_what_answers(page: Page, embedder: Embedder) -> None:
-    for part in (embedder.info.name, "(fp32)", "Pyodide 314.0.3", "ONNX Runtime Web 1.30.0"):
+    for part in (
+        embedder.info.name,
+        "(fp32: exact parity)",
+        "Pyodide 314.0.3",
+        "ONNX Runtime Web 1.30.0",
+    ):
         expect(page.locator("#versions")).to_contain_text(part)
 
 

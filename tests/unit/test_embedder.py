@@ -60,3 +60,9 @@ def test_a_copy_of_the_folder_gives_the_same_vectors(minilm: Embedder) -> None:
     texts = ["Hello world.", "word " * 400]
     assert np.array_equal(local.encode(texts), minilm.encode(texts))
     local.close()
+
+
+def test_weights_that_compute_otherwise_are_approximate(minilm: Embedder) -> None:
+    """The class goes by the name: fp32 weights stand in for a q8 file here."""
+    named_q8 = Embedder(minilm.info, minilm._tokenizer._core, minilm._session, dtype="q8")
+    assert named_q8.parity == "approximate"

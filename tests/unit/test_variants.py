@@ -34,6 +34,7 @@ def test_small_and_close(dtype: str) -> None:
     cosines = (full.encode(PROBES) * small.encode(PROBES)).sum(axis=1)
     assert cosines.min() >= LOWEST[dtype]
     assert full.fingerprint != small.fingerprint
+    assert (full.parity, small.parity) == ("exact", "exact")
     assert weights_of(dtype).stat().st_size <= LARGEST[dtype] * weights_of("fp32").stat().st_size
 
 
