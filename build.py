@@ -13,6 +13,8 @@ import shutil
 import subprocess
 import sys
 import venv
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn
 
@@ -80,19 +82,12 @@ def set_up() -> None:
             run(npm(), "ci", "--ignore-scripts", cwd=WEB)
 
 
-class step_once:  # noqa: N801 (reads as a statement)
+@contextmanager
+def step_once(stamp: Path, source: str) -> Iterator[bool]:
     """Tell whether a step is needed, and note when it is done, by what it depends on."""
-
-    def __init__(self, stamp: Path, source: str) -> None:
-        self.stamp = stamp
-        self.key = hashlib.sha256(source.encode()).hexdigest()
-
-    def __enter__(self) -> bool:
-        return not self.stamp.is_file() or self.stamp.read_text(encoding="utf-8") != self.key
-
-    def __exit__(self, error: type[BaseException] | None, *_rest: object) -> None:
-        if error is None:
-            self.stamp.write_text(self.key, encoding="utf-8")
+    key = hashlib.sha256(source.encode()).hexdigest()
+    yield not stamp.is_file() or stamp.read_text(encoding="utf-8") != key
+    stamp.write_text(key, encoding="utf-8")  # not reached where the step failed
 
 
 def build() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import runpy
 import shutil
 import threading
 from collections.abc import Callable, Iterator
@@ -219,8 +220,7 @@ def runtime(request: pytest.FixtureRequest) -> Case:
 
 
 def _run_natively(name: str, embedder: Embedder) -> None:
-    space: dict[str, Any] = {}
-    exec(compile(CASES.read_text(encoding="utf-8"), CASES, "exec"), space)  # noqa: S102
+    space = runpy.run_path(str(CASES))
     # In a thread of its own: Playwright keeps an event loop running in this one.
     with ThreadPoolExecutor(1) as pool:
         pool.submit(asyncio.run, space[name](embedder)).result()

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+import runpy
 import shlex
 import subprocess
 import sys
 import urllib.request
 import warnings
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser
@@ -100,11 +102,12 @@ def test_serve_serves(server: str) -> None:
         assert "<title>twinvec" in response.read().decode()
 
 
-def test_the_python_snippet_runs(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_python_snippet_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (snippet,) = blocks("python")
+    (tmp_path / "snippet.py").write_text(snippet, encoding="utf-8")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that another model stands in for the default
-        exec(snippet, {})  # noqa: S102
+        runpy.run_path(str(tmp_path / "snippet.py"))
     assert "I love pandas so much!" in capsys.readouterr().out
 
 

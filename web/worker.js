@@ -43,13 +43,14 @@ const handlers = {
   },
 
   async openIndex({ url }) {
+    const fetchBytes = async (/** @type {string} */ file) =>
+      new Uint8Array(await (await fetchFile(new URL(file, url))).arrayBuffer());
+    const files = ["index.json", "vectors.npy"];
+    const contents = await Promise.all(files.map(fetchBytes));
     const folder = `/index/${indexes++}`; // its own: another may be opening
     pyodide.FS.mkdirTree(folder);
-    for (const file of ["index.json", "vectors.npy"]) {
-      const response = await fetchFile(new URL(file, url));
-      pyodide.FS.writeFile(`${folder}/${file}`, new Uint8Array(await response.arrayBuffer()));
-    }
-    return { value: await ask("openIndex", { folder }) };
+    files.forEach((file, i) => pyodide.FS.writeFile(`${folder}/${file}`, contents[i]));
+    return { value: await ask("open_index", { folder }) };
   },
 
   add: async (params) => ({ value: await ask("add", params) }),

@@ -48,11 +48,13 @@ class Endpoint:
             vectors = _stack(vectors, self._embedder.info.dim)
         return {"dims": vectors.shape, "data": vectors.ravel()}
 
-    async def openIndex(self, folder: str) -> dict[str, Any]:  # noqa: N802 (the wire's name)
+    async def open_index(self, folder: str) -> dict[str, Any]:
         """Load an index that the worker put into Python's file system."""
-        index = Index.load(folder)
+        try:
+            index = Index.load(folder)
+        finally:
+            shutil.rmtree(folder)  # Pyodide keeps files in memory
         index.check(self._embedder)
-        shutil.rmtree(folder)  # Pyodide keeps files in memory
         self._indexes.append(index)
         return {"handle": len(self._indexes) - 1, "texts": index.texts}
 

@@ -55,8 +55,8 @@ DERIVED = ("w8", "w16")
 """Those that twinvec makes of fp32 weights; see `variants`."""
 
 EXACT = ("fp32", *DERIVED)
-"""Those that compute in float32, so that runtimes agree to 5e-7 on unit vectors. The others round
-activations, or add up, in other ways on other runtimes."""
+"""Those that compute in float32: runtimes agree to 5e-7 on unit vectors. Of the others only q8 was
+measured: cosine 0.996 between runtimes, at the lowest."""
 
 SHA256SUMS = "SHA256SUMS"
 """The file in which a model folder made here records the hashes of its files."""

@@ -58,9 +58,14 @@ def test_texts_of_ones_own_are_ranked_and_stay_text(page: Page) -> None:
 
 
 def test_fast_typing_asks_for_the_last_query_only(page: Page) -> None:
-    """A search for each of 200 keys would take longer than the assertion waits."""
     page.evaluate(
         """() => {
+          globalThis.searches = 0;
+          const { postMessage } = Worker.prototype;
+          Worker.prototype.postMessage = function (message, ...rest) {
+            if (message.method === "search") searches += 1;
+            return postMessage.call(this, message, ...rest);
+          };
           const query = document.querySelector("#query");
           for (let i = 0; i < 200; i++) {
             query.value = "weather ".repeat(i % 100 + 1);
@@ -71,7 +76,8 @@ def test_fast_typing_asks_for_the_last_query_only(page: Page) -> None:
         }"""
     )
     first = page.locator("#results li").first
-    expect(first).to_contain_text("The weather is fine", timeout=3000)
+    expect(first).to_contain_text("The weather is fine")
+    assert 1 <= page.evaluate("searches") <= 3
 
 
 def test_while_adding_the_box_takes_no_text_and_keeps_the_focus(page: Page) -> None:
@@ -138,7 +144,7 @@ def test_loading_shows_every_step_and_never_blocks_the_page(browser: Browser) ->
         page = browser.new_context().new_page()
         # The longest time between two timer ticks, in milliseconds.
         page.add_init_script(
-            """let last = performance.now(); globalThis.longest = 0;
+            """let last = performance.now(); globalThis.longest = 0;  // from the page's start
             setInterval(() => {
               const now = performance.now();
               globalThis.longest = Math.max(longest, now - last);
@@ -154,8 +160,10 @@ def test_loading_shows_every_step_and_never_blocks_the_page(browser: Browser) ->
         assert page.locator("#steps progress").evaluate_all(
             "bars => bars.every(b => b.value === 100)"
         )
-        # Booting Python alone takes seconds; on the page's own thread it would show here.
-        assert page.evaluate("longest") < 1000
+        # Booting Python takes most of the time; on the page's own thread it would show here.
+        share = page.evaluate("longest / performance.now()")
+        print(f"longest gap: {share:.3f} of the load")
+        assert share < 0.25
         page.context.close()
 
 
