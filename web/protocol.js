@@ -2,11 +2,14 @@
  * What travels between the page, its worker and the session workers. Types only.
  *
  * @typedef {object} WorkerMethods
- *   What the page asks of `worker.js`, and, but for `load`, this of `twinvec.endpoint` in Python.
- * @property {(params: { base: string, model?: string, dtype?: string }) => Versions} load
- * @property {(params: { texts: string[], pooling: string, normalize: boolean }) => Output} embed
+ *   What the page asks of `worker.js`, and, but for `load`, these of `twinvec.endpoint` in Python.
+ * @property {(params: { base: string, model?: string, dtype?: string, max_length?: number,
+ *   truncate_dim?: number, self_check: boolean }) => Versions} load
+ * @property {(params: { texts: string[], prompt: string, pooling: string, normalize: boolean,
+ *   precision: string }) => Embeddings} embed
+ * @property {(params: { texts: string[] }) => number[]} countTokens
  * @property {(params: { url: string }) => { handle: number, texts: string[] }} openIndex
- * @property {(params: { handle: number, texts: string[] }) => null} add
+ * @property {(params: { handle: number, texts: string[] }) => { truncated: number }} add
  * @property {(params: { handle: number, query: string, k: number }) => Hit[]} search
  *
  * @typedef {object} SessionMethods
@@ -48,6 +51,7 @@
  * @property {string} pooling
  * @property {Record<string, string>} weights  dtype -> path of the ONNX file
  * @property {Record<string, { bytes: number, sha256: string }>} files
+ *   What else Python reads of it passes through as it is.
  *
  * @typedef {object} Versions
  *   What answers in this page.
@@ -55,6 +59,9 @@
  * @property {string | null} revision
  * @property {string} dtype
  * @property {"exact" | "approximate"} parity  whether CPython gives the same vectors
+ * @property {number | undefined} deviation  of the self-check: the largest difference to CPython's
+ *   unit vector, in any dimension
+ * @property {Fingerprint} fingerprint
  * @property {string} python
  * @property {string} pyodide
  * @property {string | undefined} onnxruntime
@@ -64,6 +71,12 @@
  *   One run's inputs, flat, all of the same dims.
  *
  * @typedef {{ dims: readonly number[], data: Float32Array }} Output
+ *
+ * @typedef {{ dims: readonly number[], data: Float32Array | Int8Array | Uint8Array }} Embeddings
+ *
+ * @typedef {{ max_length: number, dim: number, query_prompt: string, document_prompt: string,
+ *   [field: string]: any }} Fingerprint
+ *   What must be equal for vectors to be comparable; `Embedder.fingerprint` in Python.
  *
  * @typedef {{ position: number, score: number, text: string }} Hit
  */

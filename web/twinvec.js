@@ -12,19 +12,19 @@ import { Client } from "./client.js";
 const HERE = new URL("./", import.meta.url).href;
 
 /**
- * A dense float32 array.
+ * A dense array.
  *
- * `dims` its shape, `type` always "float32", `data` its elements in row-major order, `size` how
- * many there are.
+ * `dims` its shape, `type` "float32", or "int8" or "uint8" where vectors were quantized, `data` its
+ * elements in row-major order, `size` how many there are.
  */
 export class Tensor {
   /**
    * @param {number[]} dims
-   * @param {Float32Array} data
+   * @param {Float32Array | Int8Array | Uint8Array} data
    */
   constructor(dims, data) {
     this.dims = dims;
-    this.type = "float32";
+    this.type = data.constructor.name.replace("Array", "").toLowerCase();
     this.data = data;
     this.size = data.length;
   }
@@ -50,14 +50,23 @@ export class Tensor {
  * @property {string} [dtype]  which weights, the site's first unless given
  * @property {((progress: Progress) => void) | null} [progress_callback]
  * @property {string} [base]  address of the folder that twinvec was built into
+ * @property {number} [max_length]  tokens that a text may have; the model's own limit unless given
+ * @property {number} [truncate_dim]  keep the first so many dims, of models trained for it
+ * @property {boolean} [self_check]  compare a vector with CPython's before anything else; a
+ *   difference beyond the dtype's bound is a ParityError. True unless given
  *
  * @typedef {object} ExtractorOptions
  * @property {"none" | "mean" | "cls" | "first_token" | "last_token" | "eos"} [pooling]
  * @property {boolean} [normalize]
+ * @property {string} [prompt]  put before every text, such as `versions.fingerprint.query_prompt`
+ * @property {boolean} [quantize]  give one bit a dimension
+ * @property {"binary" | "ubinary"} [precision]  whether these come as int8 or uint8
  *
  * @typedef {object} ExtractorMembers
  * @property {Versions} versions  which model and runtime answer
  * @property {(url: string | URL) => Promise<SearchIndex>} openIndex
+ * @property {(texts: string | string[]) => Promise<number[]>} countTokens  of each text, special
+ *   ones and those beyond `versions.fingerprint.max_length` included
  * @property {() => Promise<void>} dispose  end the workers and give their memory back
  *
  * @typedef {((texts: string | string[], options?: ExtractorOptions) => Promise<Tensor>)
@@ -77,8 +86,9 @@ export async function pipeline(task, model, options = {}) {
   if (task !== "feature-extraction") {
     throw new TypeError(`twinvec has the task "feature-extraction", not ${JSON.stringify(task)}`);
   }
-  checkOptions("pipeline", options, ["dtype", "progress_callback", "base"]);
-  const { dtype, base = HERE } = options;
+  const known = ["dtype", "progress_callback", "base", "max_length", "truncate_dim", "self_check"];
+  checkOptions("pipeline", options, known);
+  const { dtype, base = HERE, max_length, truncate_dim, self_check = true } = options;
   const callback = options.progress_callback ?? (() => {});
   const folder = new URL(`${base}`.replace(/\/*$/, "/"), page()).href;
   /** @type {Client<WorkerMethods>} */
@@ -86,7 +96,8 @@ export async function pipeline(task, model, options = {}) {
   /** @type {Versions} */
   let versions;
   try {
-    const params = { base: folder, model: model ?? undefined, dtype };
+    const limits = { max_length, truncate_dim, self_check };
+    const params = { base: folder, model: model ?? undefined, dtype, ...limits };
     versions = await worker.request("load", params, { onProgress: withTotal(callback) });
     callback({ status: "ready", task, model: versions.model });
   } catch (error) {
@@ -96,9 +107,11 @@ export async function pipeline(task, model, options = {}) {
 
   /** @type {(texts: string | string[], options?: ExtractorOptions) => Promise<Tensor>} */
   const extract = async (texts, options = {}) => {
-    checkOptions("the extractor", options, ["pooling", "normalize"]);
-    const { pooling = "none", normalize = false } = options;
-    const params = { texts: asList(texts), pooling, normalize };
+    const known = ["pooling", "normalize", "prompt", "quantize", "precision"];
+    checkOptions("the extractor", options, known);
+    const { pooling = "none", normalize = false, prompt = "", quantize = false } = options;
+    const precision = quantize ? (options.precision ?? "binary") : "float32";
+    const params = { texts: asList(texts), prompt, pooling, normalize, precision };
     const { dims, data } = await worker.request("embed", params);
     return new Tensor([...dims], data);
   };
@@ -109,6 +122,8 @@ export async function pipeline(task, model, options = {}) {
       const { handle, texts } = await worker.request("openIndex", { url: address });
       return new SearchIndex(worker, handle, texts);
     },
+    countTokens: (/** @type {string | string[]} */ texts) =>
+      worker.request("countTokens", { texts: asList(texts) }),
     dispose: async () => worker.terminate(),
   });
 }
@@ -133,11 +148,14 @@ export class SearchIndex {
    * Embed texts and append them.
    *
    * @param {string | string[]} texts
+   * @returns {Promise<{ truncated: number }>}  how many of all texts so far were too long for the
+   *   model, and lost their tail
    */
   async add(texts) {
     const list = asList(texts);
-    await this.#worker.request("add", { handle: this.#handle, texts: list });
+    const { truncated } = await this.#worker.request("add", { handle: this.#handle, texts: list });
     this.texts.push(...list);
+    return { truncated };
   }
 
   /**

@@ -18,7 +18,7 @@ let indexes = 0;
 
 /** @type {Handlers<WorkerMethods>} */
 const handlers = {
-  async load({ base, model, dtype }, report) {
+  async load({ base, model, dtype, ...options }, report) {
     const folder = new URL(base);
     const [booted, loaded] = await Promise.all([
       bootPython(folder, report),
@@ -29,7 +29,7 @@ const handlers = {
     python = endpoint.open_endpoint(loaded);
     endpoint.destroy();
     const value = {
-      ...(await ask("describe", {})),
+      ...(await ask("open", options)),
       pyodide: pyodide.version,
       onnxruntime: loaded.onnxruntime,
       sessions: loaded.sessionCount,
@@ -53,6 +53,7 @@ const handlers = {
     return { value: await ask("open_index", { folder }) };
   },
 
+  countTokens: async (params) => ({ value: await ask("count_tokens", params) }),
   add: async (params) => ({ value: await ask("add", params) }),
   search: async (params) => ({ value: await ask("search", params) }),
 };

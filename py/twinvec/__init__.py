@@ -8,12 +8,15 @@ from twinvec.errors import (
     IntegrityError,
     ModelError,
     ModelNotFoundError,
+    ParityError,
+    ParityWarning,
     SyncUnavailableError,
+    TruncationWarning,
     TwinvecError,
     UnsupportedModelError,
 )
 from twinvec.index import Hit, Index
-from twinvec.pooling import normalize
+from twinvec.pooling import normalize, quantize_embeddings
 from twinvec.similarity import Match, cos_sim, dot, semantic_search
 
 __all__ = [
@@ -27,12 +30,16 @@ __all__ = [
     "Match",
     "ModelError",
     "ModelNotFoundError",
+    "ParityError",
+    "ParityWarning",
     "SyncUnavailableError",
+    "TruncationWarning",
     "TwinvecError",
     "UnsupportedModelError",
     "cos_sim",
     "dot",
     "normalize",
+    "quantize_embeddings",
     "semantic_search",
 ]
 

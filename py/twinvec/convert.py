@@ -8,6 +8,7 @@ attention blocks, measured the same (within 2 %, x86-64, natively and in Chromiu
 
 from __future__ import annotations
 
+import json
 import math
 import shutil
 import tempfile
@@ -17,8 +18,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from twinvec.download import sha256_of
+from twinvec.embedder import Embedder
 from twinvec.errors import ModelError, UnsupportedModelError
-from twinvec.folder import CONFIG_FILES, OPTIONAL_FILES, SHA256SUMS, onnx_path, read_json
+from twinvec.folder import (
+    CONFIG_FILES,
+    OPTIONAL_FILES,
+    PROBES_FILE,
+    SHA256SUMS,
+    onnx_path,
+    read_json,
+)
+from twinvec.selfcheck import record
 
 try:
     import onnx
@@ -73,6 +83,7 @@ def convert_folder(source: Path, folder: Path, dtypes: Sequence[str] = ("fp32",)
             path = onnx_path(dtype)
             onnx.save(model if dtype == "fp32" else make_variant(model, dtype), made / path)
             hashes.append(f"{sha256_of(made / path)}  {path}\n")
+        (made / PROBES_FILE).write_text(json.dumps(_probes(made, dtypes)), encoding="utf-8")
         (made / SHA256SUMS).write_text("".join(hashes), encoding="utf-8")
         if folder.exists():
             folder.replace(Path(temporary) / "old")
@@ -82,6 +93,16 @@ def convert_folder(source: Path, folder: Path, dtypes: Sequence[str] = ("fp32",)
             if not (folder / SHA256SUMS).is_file():  # else another process was faster
                 raise
     return folder
+
+
+def _probes(folder: Path, dtypes: Sequence[str]) -> dict[str, Any]:
+    """Record what the weights give, which also shows that they run."""
+    probes = {}
+    for dtype in dtypes:
+        embedder = Embedder.from_pretrained(folder, dtype=dtype)
+        probes[dtype] = record(embedder)
+        embedder.close()
+    return probes
 
 
 def _fp32_model(source: Path) -> onnx.ModelProto:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import warnings
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, overload
 
 import numpy as np
 
 from twinvec.batching import feeds, waves
-from twinvec.folder import EXACT
+from twinvec.errors import TruncationWarning
+from twinvec.folder import parity
 from twinvec.pooling import normalize, pool, pooling_mode
 from twinvec.runtime import open_model
+from twinvec.selfcheck import PROBE_POOLING, check, probe_texts
 from twinvec.tokenization import Tokenizer, check_texts
 
 if TYPE_CHECKING:
@@ -20,6 +24,7 @@ if TYPE_CHECKING:
 
     from twinvec.folder import ModelInfo
     from twinvec.runtime.base import Feeds, Outputs, Session, TokenizerCore
+    from twinvec.tokenization import Encoding
 
 __all__ = ["Embedder"]
 
@@ -39,6 +44,8 @@ class Embedder:
     ) -> None:
         self.info = info
         self.dtype = dtype
+        self.truncated = 0
+        """How many texts have lost their tail so far, being longer than `info.max_length`."""
         self._tokenizer = Tokenizer(tokenizer, info.max_length)
         self._session = session
 
@@ -51,11 +58,15 @@ class Embedder:
         revision: str | None = None,
         local_files_only: bool = False,
         cache_dir: Path | str | None = None,
+        max_length: int | None = None,
+        truncate_dim: int | None = None,
+        self_check: bool = True,
     ) -> Embedder:
         """Open a model.
 
-        In the browser JavaScript loads models, so only what the page has loaded can be opened
-        there, and `revision`, `local_files_only` and `cache_dir` have no effect.
+        In the browser JavaScript loads and checks models, so only what the page has loaded can be
+        opened there, and `revision`, `local_files_only`, `cache_dir` and `self_check` have no
+        effect.
 
         Args:
             model: a Hub name, a local folder in the Transformers.js layout, or None for the
@@ -65,13 +76,20 @@ class Embedder:
             revision: a Hub commit, branch or tag; None for the pinned one, else `main`.
             local_files_only: never ask the network.
             cache_dir: where models are kept; None for `TWINVEC_CACHE`, else the user's cache.
+            max_length: tokens that a text may have, special ones included; None for the model's
+                own limit, which cannot be raised.
+            truncate_dim: keep the first so many dims of each vector, for models that were trained
+                for it (Matryoshka); None for all.
+            self_check: embed one short text and compare, where the model's folder has reference
+                vectors; see `selfcheck`.
 
         Raises:
             ModelNotFoundError: there is no such model or dtype.
             DownloadError: the model is not cached, and its source cannot be reached.
             IntegrityError: a file is not the pinned one.
             UnsupportedModelError: the model has a part that twinvec does not implement.
-            ValueError: the dtype is unknown.
+            ParityError: the self-check failed.
+            ValueError: the dtype is unknown, or a limit is above the model's own.
         """
         info, tokenizer, session = open_model(
             model,
@@ -80,41 +98,66 @@ class Embedder:
             local_files_only=local_files_only,
             cache_dir=cache_dir,
         )
-        return cls(info, tokenizer, session, dtype=dtype)
+        if self_check and (texts := probe_texts(info, dtype)):
+            full = cls(info, tokenizer, session, dtype=dtype)
+            check(info, dtype, full.encode(texts[:1], pooling=PROBE_POOLING))
+        return cls(_limited(info, max_length, truncate_dim), tokenizer, session, dtype=dtype)
 
     @property
     def parity(self) -> Literal["exact", "approximate"]:
-        """Whether other runtimes give the same vectors (to 5e-7) on these weights; see `EXACT`."""
-        return "exact" if self.dtype in EXACT else "approximate"
+        """Whether other runtimes give the same vectors on these weights; see `folder.EXACT`."""
+        return parity(self.dtype)
 
     @property
     def fingerprint(self) -> dict[str, Any]:
         """What must be equal for two vectors to be comparable; JSON-ready."""
-        files = self.info.files
+        info = self.info
         return {
-            "model": self.info.name,
-            "revision": self.info.revision,
-            "weights_sha256": files[self.info.weights[self.dtype]]["sha256"],
-            "tokenizer_sha256": files["tokenizer.json"]["sha256"],
-            "pooling": self.info.pooling,
-            "max_length": self.info.max_length,
+            "model": info.name,
+            "revision": info.revision,
+            "weights_sha256": info.files[info.weights[self.dtype]]["sha256"],
+            "tokenizer_sha256": info.files["tokenizer.json"]["sha256"],
+            "parity": self.parity,
+            "dim": info.dim,
+            "pooling": info.pooling,
+            "normalize": True,
+            "max_length": info.max_length,
+            "query_prompt": info.query_prompt,
+            "document_prompt": info.document_prompt,
         }
 
     @overload
     def encode(
-        self, texts: Iterable[str], *, pooling: OnePerText | None = None, normalize: bool = True
+        self,
+        texts: Iterable[str],
+        *,
+        prompt: str = "",
+        pooling: OnePerText | None = None,
+        normalize: bool = True,
     ) -> Vectors: ...
     @overload
     def encode(
-        self, texts: Iterable[str], *, pooling: Literal["none"], normalize: bool = True
+        self,
+        texts: Iterable[str],
+        *,
+        prompt: str = "",
+        pooling: Literal["none"],
+        normalize: bool = True,
     ) -> TokenVectors: ...
     def encode(
-        self, texts: Iterable[str], *, pooling: str | None = None, normalize: bool = True
+        self,
+        texts: Iterable[str],
+        *,
+        prompt: str = "",
+        pooling: str | None = None,
+        normalize: bool = True,
     ) -> Vectors | TokenVectors:
         """Embed texts.
 
         Args:
-            texts: a list of strings; a text longer than `info.max_length` tokens loses its tail.
+            texts: a list of strings; a text longer than `info.max_length` tokens loses its tail,
+                which the first time is a `TruncationWarning`, and is counted in `truncated`.
+            prompt: put before every text.
             pooling: `mean`, `cls`, `last_token` or `none`; None for the model's own.
             normalize: scale every vector to unit length.
 
@@ -128,7 +171,7 @@ class Embedder:
             InferenceError: ONNX Runtime failed.
             SyncUnavailableError: in the browser, where it cannot wait; use `aencode`.
         """
-        steps = self._steps(texts, pooling, normalize)
+        steps = self._steps(texts, prompt, pooling, normalize)
         try:
             runs = next(steps)
             while True:
@@ -139,17 +182,32 @@ class Embedder:
 
     @overload
     async def aencode(
-        self, texts: Iterable[str], *, pooling: OnePerText | None = None, normalize: bool = True
+        self,
+        texts: Iterable[str],
+        *,
+        prompt: str = "",
+        pooling: OnePerText | None = None,
+        normalize: bool = True,
     ) -> Vectors: ...
     @overload
     async def aencode(
-        self, texts: Iterable[str], *, pooling: Literal["none"], normalize: bool = True
+        self,
+        texts: Iterable[str],
+        *,
+        prompt: str = "",
+        pooling: Literal["none"],
+        normalize: bool = True,
     ) -> TokenVectors: ...
     async def aencode(
-        self, texts: Iterable[str], *, pooling: str | None = None, normalize: bool = True
+        self,
+        texts: Iterable[str],
+        *,
+        prompt: str = "",
+        pooling: str | None = None,
+        normalize: bool = True,
     ) -> Vectors | TokenVectors:
         """Embed texts without blocking the event loop; works on every runtime. See `encode`."""
-        steps = self._steps(texts, pooling, normalize)
+        steps = self._steps(texts, prompt, pooling, normalize)
         try:
             runs = next(steps)
             while True:
@@ -158,22 +216,88 @@ class Embedder:
             vectors: Vectors | TokenVectors = done.value
             return vectors
 
+    def encode_query(self, queries: str | Iterable[str]) -> Vectors:
+        """Embed search queries, each behind the model's query prompt.
+
+        Args:
+            queries: one query, or a list.
+
+        Returns:
+            float32 [n, dim], also of one query: [1, dim]. Raises what `encode` raises.
+        """
+        return self.encode(_listed(queries), prompt=self.info.query_prompt)
+
+    async def aencode_query(self, queries: str | Iterable[str]) -> Vectors:
+        """Do what `encode_query` does, as `aencode` does it."""
+        return await self.aencode(_listed(queries), prompt=self.info.query_prompt)
+
+    def encode_document(self, texts: Iterable[str]) -> Vectors:
+        """Embed texts that are searched for, each behind the model's document prompt if it has one.
+
+        Returns:
+            float32 [len(texts), dim]. Raises what `encode` raises.
+        """
+        return self.encode(texts, prompt=self.info.document_prompt)
+
+    async def aencode_document(self, texts: Iterable[str]) -> Vectors:
+        """Do what `encode_document` does, as `aencode` does it."""
+        return await self.aencode(texts, prompt=self.info.document_prompt)
+
+    def count_tokens(self, texts: Iterable[str]) -> list[int]:
+        """Count the tokens of each text, special ones and those beyond `max_length` included.
+
+        Raises:
+            TypeError: as in `encode`.
+        """
+        return [self._tokenizer.encode(text).full_length for text in check_texts(texts)]
+
     def close(self) -> None:
         """Free the session; the embedder cannot be used afterwards."""
         self._session.close()
 
     def _steps(
-        self, texts: Iterable[str], pooling: str | None, unit: bool
+        self, texts: Iterable[str], prompt: str, pooling: str | None, unit: bool
     ) -> Generator[list[Feeds], list[Outputs], Vectors | TokenVectors]:
         """Run the pipeline, leaving to the driver how a session is waited for."""
         mode = pooling_mode(self.info.pooling if pooling is None else pooling)
-        encodings = map(self._tokenizer.encode, check_texts(texts))
+        encodings = (self._tokenizer.encode(prompt + text) for text in check_texts(texts))
         vectors: list[NDArray[np.float32]] = []
         for wave in waves(encodings):
             runs = [feeds(encoding, self._session.input_names) for encoding in wave]
             for run, hidden in zip(runs, (yield runs), strict=True):
                 pooled = pool(hidden, run["attention_mask"], mode)
-                vectors.extend(map(normalize, pooled) if unit else pooled)
+                kept = [vector[..., : self.info.dim] for vector in pooled]
+                vectors.extend(map(normalize, kept) if unit else kept)
+            self._count_truncated(wave)
         if mode == "none":
             return vectors
         return np.stack(vectors) if vectors else np.empty((0, self.info.dim), np.float32)
+
+    def _count_truncated(self, wave: list[Encoding]) -> None:
+        before = self.truncated
+        self.truncated += sum(encoding.truncated for encoding in wave)
+        if self.truncated and not before:
+            warnings.warn(
+                f"a text is longer than {self.info.max_length} tokens and loses its tail; cut such "
+                "texts into passages (count_tokens measures them). This is said once; `truncated` "
+                "goes on counting.",
+                TruncationWarning,
+                stacklevel=4,
+            )
+
+
+def _limited(info: ModelInfo, max_length: int | None, truncate_dim: int | None) -> ModelInfo:
+    """Apply a caller's limits.
+
+    Raises:
+        ValueError: a limit is not within the model's own.
+    """
+    asked = {"max_length": (max_length, info.max_length), "truncate_dim": (truncate_dim, info.dim)}
+    for name, (limit, most) in asked.items():
+        if limit is not None and not 1 <= limit <= most:
+            raise ValueError(f"{name} must be between 1 and {most} for {info.name}, not {limit}")
+    return replace(info, max_length=max_length or info.max_length, dim=truncate_dim or info.dim)
+
+
+def _listed(queries: str | Iterable[str]) -> Iterable[str]:
+    return [queries] if isinstance(queries, str) else queries

@@ -12,7 +12,9 @@ import numpy as np
 
 from twinvec.embedder import Embedder
 from twinvec.index import Index
+from twinvec.pooling import quantize_embeddings
 from twinvec.runtime.pyodide import js_value, register
+from twinvec.selfcheck import PROBE_POOLING, check, probe_texts
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -23,30 +25,55 @@ __all__ = ["Endpoint", "open_endpoint"]
 
 
 class Endpoint:
-    """What a page may ask of Python, by method name; see `web/protocol.js`."""
+    """What a page may ask of Python, by method name, `open` first; see `web/protocol.js`."""
 
-    def __init__(self, embedder: Embedder) -> None:
-        self._embedder = embedder
+    _embedder: Embedder
+
+    def __init__(self, js_model: Any) -> None:
+        self._info = register(js_model)
+        self._dtype: str = js_model.dtype
         self._indexes: list[Index] = []
 
-    async def describe(self) -> dict[str, Any]:
-        """Tell which model, weights and Python answer."""
-        embedder = self._embedder
+    async def open(
+        self, max_length: int | None, truncate_dim: int | None, self_check: bool
+    ) -> dict[str, Any]:
+        """Open the model, and tell which model, weights and Python answer."""
+        info, dtype = self._info, self._dtype
+        deviation = None
+        if self_check and (texts := probe_texts(info, dtype)):
+            full = Embedder.from_pretrained(info.name, dtype=dtype)
+            vectors = await full.aencode(texts[:1], pooling=PROBE_POOLING)
+            deviation = check(info, dtype, vectors)
+        self._embedder = Embedder.from_pretrained(
+            info.name, dtype=dtype, max_length=max_length, truncate_dim=truncate_dim
+        )
         return {
-            "model": embedder.info.name,
-            "revision": embedder.info.revision,
-            "dtype": embedder.dtype,
-            "parity": embedder.parity,
+            "model": info.name,
+            "revision": info.revision,
+            "dtype": dtype,
+            "parity": self._embedder.parity,
+            "deviation": deviation,
+            "fingerprint": self._embedder.fingerprint,
             "python": platform.python_version(),
         }
 
-    async def embed(self, texts: list[str], pooling: str, normalize: bool) -> dict[str, Any]:
+    async def embed(
+        self, texts: list[str], prompt: str, pooling: str, normalize: bool, precision: str
+    ) -> dict[str, Any]:
         """Embed texts; dims are [n, dim], or [n, longest, dim] for pooling `none`."""
         mode = cast("Any", pooling)  # whatever the page sent; checked there
-        vectors = await self._embedder.aencode(texts, pooling=mode, normalize=normalize)
+        vectors: NDArray[Any] | list[NDArray[np.float32]] = await self._embedder.aencode(
+            texts, prompt=prompt, pooling=mode, normalize=normalize
+        )
         if isinstance(vectors, list):
             vectors = _stack(vectors, self._embedder.info.dim)
+        if precision != "float32":
+            vectors = quantize_embeddings(vectors, cast("Any", precision))
         return {"dims": vectors.shape, "data": vectors.ravel()}
+
+    async def count_tokens(self, texts: list[str]) -> list[int]:
+        """Count each text's tokens."""
+        return self._embedder.count_tokens(texts)
 
     async def open_index(self, folder: str) -> dict[str, Any]:
         """Load an index that the worker put into Python's file system."""
@@ -58,23 +85,24 @@ class Endpoint:
         self._indexes.append(index)
         return {"handle": len(self._indexes) - 1, "texts": index.texts}
 
-    async def add(self, handle: int, texts: list[str]) -> None:
-        """Embed texts and append them to an index."""
-        self._indexes[handle].add(texts, await self._embedder.aencode(texts))
+    async def add(self, handle: int, texts: list[str]) -> dict[str, int]:
+        """Embed texts and append them to an index; tell how many texts were cut so far."""
+        self._indexes[handle].add(texts, await self._embedder.aencode_document(texts))
+        return {"truncated": self._embedder.truncated}
 
     async def search(self, handle: int, query: str, k: int) -> list[dict[str, Any]]:
         """Rank an index's texts for a query."""
-        vectors = await self._embedder.aencode([self._embedder.info.query_prompt + query])
-        return [asdict(hit) for hit in self._indexes[handle].search(vectors[0], k=k)]
+        (vector,) = await self._embedder.aencode_query(query)
+        return [asdict(hit) for hit in self._indexes[handle].search(vector, k=k)]
 
 
 def open_endpoint(js_model: Any) -> Callable[[str, Any], Awaitable[Any]]:
-    """Open the model that `host.js` loaded, and give JavaScript one function to call.
+    """Give JavaScript one function to call about the model that `host.js` loaded.
 
     It answers `{value}` or `{error: {name, message, stack}}`: errors are data, so that a page sees
     Python's own message instead of a traceback.
     """
-    endpoint = Endpoint(Embedder.from_pretrained(register(js_model), dtype=js_model.dtype))
+    endpoint = Endpoint(js_model)
 
     async def call(method: str, js_params: Any) -> Any:
         try:

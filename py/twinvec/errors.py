@@ -10,9 +10,11 @@
     │   └── IntegrityError          a file is not the one that was pinned
     ├── InferenceError              ONNX Runtime or the tokenizer failed on an input
     ├── SyncUnavailableError        `encode` cannot wait here; `aencode` can
+    ├── ParityError                 vectors differ from those recorded with the weights
     └── IndexMismatchError          an index and an embedder do not belong together
 
-Wrong arguments raise the built-in `TypeError` and `ValueError`.
+Wrong arguments raise the built-in `TypeError` and `ValueError`. What succeeds, but not as one may
+believe, is a `UserWarning`: `TruncationWarning`, `ParityWarning`.
 """
 
 __all__ = [
@@ -22,7 +24,10 @@ __all__ = [
     "IntegrityError",
     "ModelError",
     "ModelNotFoundError",
+    "ParityError",
+    "ParityWarning",
     "SyncUnavailableError",
+    "TruncationWarning",
     "TwinvecError",
     "UnsupportedModelError",
 ]
@@ -71,3 +76,15 @@ class SyncUnavailableError(TwinvecError):
 
 class IndexMismatchError(TwinvecError):
     """An index was built with other settings than the embedder asked to search it."""
+
+
+class ParityError(TwinvecError):
+    """A runtime computes other vectors than those recorded with the weights."""
+
+
+class TruncationWarning(UserWarning):
+    """A text has more tokens than the model takes, and lost its tail."""
+
+
+class ParityWarning(UserWarning):
+    """Vectors were kept that another runtime does not give."""

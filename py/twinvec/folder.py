@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from twinvec.download import sha256_of
 from twinvec.errors import ModelError, ModelNotFoundError, UnsupportedModelError
 from twinvec.pooling import Pooling, pooling_mode
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
 __all__ = [
@@ -24,10 +24,12 @@ __all__ = [
     "DTYPES",
     "EXACT",
     "OPTIONAL_FILES",
+    "PROBES_FILE",
     "SHA256SUMS",
     "ModelInfo",
     "check_dtype",
     "onnx_path",
+    "parity",
     "read_json",
     "recorded_hashes",
     "weights_file",
@@ -61,11 +63,15 @@ measured: cosine 0.996 between runtimes, at the lowest."""
 SHA256SUMS = "SHA256SUMS"
 """The file in which a model folder made here records the hashes of its files."""
 
+PROBES_FILE = "probes.json"
+"""The file in which it records the vectors that its weights gave; see `selfcheck`."""
+
 _SENTENCE_BERT = "sentence_bert_config.json"
 _POOLING = "1_Pooling/config.json"
+_PROMPTS = "config_sentence_transformers.json"
 
 CONFIG_FILES = ("config.json", "tokenizer.json", "tokenizer_config.json")
-OPTIONAL_FILES = ("special_tokens_map.json", _SENTENCE_BERT, _POOLING)
+OPTIONAL_FILES = ("special_tokens_map.json", _SENTENCE_BERT, _POOLING, _PROMPTS)
 """Files that a model may have; all of them are small."""
 
 _OFFSET_POSITIONS = ("roberta", "xlm-roberta", "camembert", "mpnet")
@@ -84,10 +90,14 @@ class ModelInfo:
     pooling: Pooling
     query_prompt: str
     """What the model expects before a search query; "" for nothing."""
+    document_prompt: str
+    """What it expects before a text that is searched for."""
     weights: dict[str, str]
     """dtype -> path of its ONNX file, relative to the model's folder."""
     files: dict[str, dict[str, Any]] = field(default_factory=dict)
     """path -> {"bytes": size, "sha256": hash}."""
+    probes: dict[str, Any] = field(default_factory=dict)
+    """dtype -> reference vectors for the self-check; see `selfcheck`."""
 
     @classmethod
     def from_json(cls, block: Mapping[str, Any]) -> ModelInfo:
@@ -107,7 +117,7 @@ class ModelInfo:
         name: str | None = None,
         revision: str | None = None,
         pooling: Pooling | None = None,
-        query_prompt: str = "",
+        query_prompt: str | None = None,
         max_length: int | None = None,
     ) -> ModelInfo:
         """Read a model folder and hash the files that are used from it.
@@ -124,6 +134,7 @@ class ModelInfo:
         config = read_json(folder / "config.json")
         if "hidden_size" not in config:
             raise ModelError(f"{folder / 'config.json'} has no hidden_size; is it an encoder?")
+        prompts, probes = _prompts(folder), _probes(folder)
         names = [*CONFIG_FILES, weights]
         names += [extra for extra in OPTIONAL_FILES if (folder / extra).is_file()]
         return cls(
@@ -132,9 +143,11 @@ class ModelInfo:
             dim=config["hidden_size"],
             max_length=max_length or _max_length(folder, config),
             pooling=pooling or _pooling(folder),
-            query_prompt=query_prompt,
+            query_prompt=_first(prompts, ("query",)) if query_prompt is None else query_prompt,
+            document_prompt=_first(prompts, ("document", "passage", "corpus")),
             weights={dtype: weights},
             files={path: _file_facts(folder, path) for path in sorted(names)},
+            probes={dtype: probes[dtype]} if dtype in probes else {},
         )
 
 
@@ -200,6 +213,11 @@ def check_dtype(dtype: str) -> None:
         raise ValueError(f"unknown dtype {dtype!r}; use one of: {', '.join(DTYPES)}")
 
 
+def parity(dtype: str) -> Literal["exact", "approximate"]:
+    """Tell a dtype's parity class; see `EXACT`."""
+    return "exact" if dtype in EXACT else "approximate"
+
+
 def onnx_path(dtype: str) -> str:
     """Name the weights of a dtype, relative to a model's folder, there or not."""
     return f"onnx/model{DTYPES[dtype]}.onnx"
@@ -216,6 +234,23 @@ def _max_length(folder: Path, config: Mapping[str, Any]) -> int:
         limits.append(read_json(sentence_bert).get("max_seq_length") or _UNBOUNDED)
     limits.append(read_json(folder / "tokenizer_config.json").get("model_max_length") or _UNBOUNDED)
     return int(min((limit for limit in limits if 0 < limit < _UNBOUNDED), default=512))
+
+
+def _probes(folder: Path) -> Mapping[str, Any]:
+    file = folder / PROBES_FILE
+    return read_json(file) if file.is_file() else {}
+
+
+def _prompts(folder: Path) -> Mapping[str, str]:
+    """Read sentence-transformers' prompts by name; none where there is no such file."""
+    file = folder / _PROMPTS
+    if not file.is_file():
+        return {}
+    return read_json(file).get("prompts") or {}
+
+
+def _first(prompts: Mapping[str, str], names: Sequence[str]) -> str:
+    return next((prompts[name] for name in names if name in prompts), "")
 
 
 def _pooling(folder: Path) -> Pooling:

@@ -7,13 +7,14 @@ embedder, texts) and `vectors.npy` (float32 [n, dim], unit length), both readabl
 from __future__ import annotations
 
 import json
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from twinvec.errors import IndexMismatchError
+from twinvec.errors import IndexMismatchError, ParityWarning
 from twinvec.pooling import normalize
 from twinvec.similarity import dot, semantic_search
 from twinvec.tokenization import check_texts
@@ -61,9 +62,9 @@ class Index:
 
     @classmethod
     def build(cls, texts: Iterable[str], embedder: Embedder) -> Index:
-        """Embed texts with the model's own pooling; raises what `Embedder.encode` raises."""
+        """Embed texts as documents, with the model's own pooling; raises what `encode` raises."""
         kept = check_texts(texts)
-        return cls(kept, embedder.encode(kept), embedder.fingerprint)
+        return cls(kept, embedder.encode_document(kept), embedder.fingerprint)
 
     def add(self, texts: list[str], vectors: NDArray[np.float32]) -> None:
         """Append texts with vectors that an embedder of this index's fingerprint made."""
@@ -110,14 +111,25 @@ class Index:
         if not isinstance(query, str):
             vector = query
         elif embedder is not None:
-            vector = embedder.encode([embedder.info.query_prompt + query])[0]
+            (vector,) = embedder.encode_query(query)
         else:
             raise TypeError("search(query, embedder): a text needs the embedder as well")
         (matches,) = semantic_search(normalize(vector), self.vectors, k, score_function=dot)
         return [Hit(match.position, match.score, self.texts[match.position]) for match in matches]
 
     def save(self, folder: Path | str) -> None:
-        """Write the index into a folder, made if it is not there."""
+        """Write the index into a folder, made if it is not there.
+
+        Warns with `ParityWarning` where other runtimes' vectors are only near these.
+        """
+        if self.fingerprint.get("parity") == "approximate":
+            warnings.warn(
+                "this index holds vectors of approximate parity: another runtime gives slightly "
+                "other ones on the same weights, and may rank otherwise. Of the small dtypes w8 "
+                "and w16 are exact.",
+                ParityWarning,
+                stacklevel=2,
+            )
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         np.save(folder / "vectors.npy", self.vectors)

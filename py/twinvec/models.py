@@ -33,7 +33,7 @@ __all__ = ["resolve"]
 
 EMBEDDED_DTYPES = ("fp32", *DERIVED)
 
-_GRAPH_VERSION = "graph1"
+_GRAPH_VERSION = "graph2"
 """Changes whenever `convert` makes another graph of the same weights."""
 
 

@@ -18,9 +18,10 @@ from twinvec.embedder import Embedder
 from twinvec.errors import IntegrityError, TwinvecError
 from twinvec.index import Index
 from twinvec.models import resolve
+from twinvec.selfcheck import record
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from twinvec.folder import ModelInfo
 
@@ -109,8 +110,8 @@ def build_site(
                 f"{theirs} is there and not twinvec's, which would delete what it does not know in "
                 "it; choose an empty folder, or move it away"
             )
-    first, *others = [resolve(model, dtype=dtype) for dtype in dtypes]
-    written = {*_copy_runtime(out, web), *_copy_model(out, first, *others)}
+    found = {dtype: resolve(model, dtype=dtype) for dtype in dtypes}
+    written = {*_copy_runtime(out, web), *_copy_model(out, found)}
     for pattern in _WEB_FILES:
         for file in web.glob(pattern):
             shutil.copyfile(file, out / file.name)
@@ -118,7 +119,7 @@ def build_site(
         for file in (out / owned).rglob("*"):
             if file.is_file() and file not in written:
                 file.unlink()
-    embedder = Embedder.from_pretrained(model or first[1].name, dtype=dtypes[0])
+    embedder = Embedder.from_pretrained(model or found[dtypes[0]][1].name, dtype=dtypes[0])
     index = Index.build(SAMPLE_TEXTS, embedder)
     index.save(out / "index")
     return embedder, index
@@ -136,19 +137,30 @@ def _copy_runtime(out: Path, web: Path) -> Iterator[Path]:
     yield _copy(numpy, out / "runtime" / "pyodide" / _NUMPY, _NUMPY_SHA256)
 
 
-def _copy_model(out: Path, *found: tuple[Path, ModelInfo]) -> Iterator[Path]:
+def _copy_model(out: Path, found: Mapping[str, tuple[Path, ModelInfo]]) -> Iterator[Path]:
     """Copy one model in several dtypes, each as `resolve` found it, and write the manifest."""
     weights: dict[str, str] = {}
     files: dict[str, dict[str, Any]] = {}
-    for folder, info in found:
+    probes: dict[str, Any] = {}
+    for dtype, (folder, info) in found.items():
         for path, facts in info.files.items():
             yield _copy(folder / path, out / "models" / info.name / path, facts["sha256"])
         weights |= info.weights
         files |= info.files
-    info = replace(found[0][1], weights=weights, files=files)
+        probes |= info.probes or {dtype: _reference(folder, dtype)}
+    _, first = next(iter(found.values()))
+    info = replace(first, weights=weights, files=files, probes=probes)
     manifest = out / "models" / "manifest.json"
-    manifest.write_text(json.dumps({"models": [info.to_json()]}, indent=1), encoding="utf-8")
+    manifest.write_text(json.dumps({"models": [info.to_json()]}), encoding="utf-8")
     yield manifest
+
+
+def _reference(folder: Path, dtype: str) -> dict[str, Any]:
+    """Record what the weights give here, where the folder does not say."""
+    embedder = Embedder.from_pretrained(folder, dtype=dtype)
+    reference = record(embedder)
+    embedder.close()
+    return reference
 
 
 def _copy(source: Path, target: Path, sha256: str) -> Path:

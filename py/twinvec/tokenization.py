@@ -28,15 +28,20 @@ __all__ = ["Encoding", "Template", "Tokenizer", "check_texts", "well_formed"]
 
 @dataclass(frozen=True)
 class Encoding:
-    """One text's ids: int64 [tokens] each; `truncated` where the text did not fit."""
+    """One text's ids, int64 [tokens] each, and how many tokens the whole text has."""
 
     input_ids: NDArray[np.int64]
     token_type_ids: NDArray[np.int64]
-    truncated: bool
+    full_length: int
 
     def __len__(self) -> int:
         """Count the tokens, special ones included."""
         return len(self.input_ids)
+
+    @property
+    def truncated(self) -> bool:
+        """Whether the text did not fit."""
+        return self.full_length > len(self)
 
 
 @dataclass(frozen=True)
@@ -124,7 +129,8 @@ class Tokenizer:
         pairs[start:end, 0] = kept
         pairs[start:end, 1] = template.text_type_id
         pairs[end:] = np.reshape(template.suffix, (-1, 2))
-        return Encoding(pairs[:, 0].copy(), pairs[:, 1].copy(), len(kept) < len(ids))
+        full_length = len(pairs) + len(ids) - len(kept)
+        return Encoding(pairs[:, 0].copy(), pairs[:, 1].copy(), full_length)
 
 
 def well_formed(text: str) -> str:

@@ -9,7 +9,7 @@ from twinvec.tokenization import Encoding
 
 def encoding(tokens: int) -> Encoding:
     ids = np.arange(tokens, dtype=np.int64)
-    return Encoding(ids, np.zeros_like(ids), truncated=False)
+    return Encoding(ids, np.zeros_like(ids), full_length=tokens)
 
 
 def test_feeds_hold_what_the_model_asks_for() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections import Counter
 from typing import TYPE_CHECKING, Any
@@ -11,8 +10,8 @@ import numpy as np
 import onnx
 import onnxruntime as ort  # noqa: TID251 (its output is what is proved here)
 import pytest
-from safetensors.numpy import save_file
 
+from synthetic import TINY, Weights, tiny_bert, write_tiny
 from twinvec.convert import bert_graph, convert_folder
 from twinvec.download import sha256_of
 from twinvec.errors import ModelError, UnsupportedModelError
@@ -23,44 +22,12 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    Weights = dict[str, NDArray[np.float32]]
-
-LAYERS, HIDDEN, HEADS, WIDE, VOCAB, POSITIONS = 2, 32, 4, 64, 50, 64
-EPSILON = 1e-2  # large enough to be missed where it is ignored
-ATTENTION = ("self.query", "self.key", "self.value", "output.dense")
+LAYERS, HIDDEN, HEADS = 2, TINY["hidden_size"], TINY["num_attention_heads"]
+WIDE, VOCAB, POSITIONS = TINY["intermediate_size"], TINY["vocab_size"], 64
+EPSILON = TINY["layer_norm_eps"]
 PREFIXES = [f"encoder.layer.{layer}." for layer in range(LAYERS)]
-CONFIG = {
-    "model_type": "bert",
-    "hidden_act": "gelu",
-    "num_hidden_layers": LAYERS,
-    "hidden_size": HIDDEN,
-    "num_attention_heads": HEADS,
-    "layer_norm_eps": EPSILON,
-    "max_position_embeddings": POSITIONS,
-}
 # Measured 2.2e-6 at most, on values up to 2.9; the two GELUs differ by 5e-4 at least.
 TOLERANCE = 6e-6
-
-
-def tiny_bert() -> Weights:
-    """Draw weights wide enough that softmax, GELU and every bias matter."""
-    random = np.random.default_rng(7)
-    weights = {
-        f"embeddings.{name}_embeddings.weight": random.normal(0, 0.3, (rows, HIDDEN))
-        for name, rows in (("word", VOCAB), ("position", POSITIONS), ("token_type", 2))
-    }
-    linear = {f"attention.{part}": (HIDDEN, HIDDEN) for part in ATTENTION}
-    linear |= {"intermediate.dense": (WIDE, HIDDEN), "output.dense": (HIDDEN, WIDE)}
-    norms = ["embeddings.LayerNorm"]
-    for prefix in PREFIXES:
-        for name, shape in linear.items():
-            weights[f"{prefix}{name}.weight"] = random.normal(0, 0.3, shape)
-            weights[f"{prefix}{name}.bias"] = random.normal(0, 0.3, shape[0])
-        norms += [f"{prefix}attention.output.LayerNorm", f"{prefix}output.LayerNorm"]
-    for name in norms:
-        weights[f"{name}.weight"] = random.normal(1, 0.3, HIDDEN)
-        weights[f"{name}.bias"] = random.normal(0, 0.3, HIDDEN)
-    return {name: tensor.astype(np.float32) for name, tensor in weights.items()}
 
 
 class Reference:
@@ -129,7 +96,7 @@ def run(graph: onnx.ModelProto, ids: Any, mask: Any, types: Any) -> NDArray[np.f
 @pytest.mark.parametrize("hidden_act", ["gelu", "gelu_new", "gelu_pytorch_tanh"])
 def test_the_graph_computes_bert(lengths: list[int], hidden_act: str) -> None:
     weights, feeds = tiny_bert(), inputs(lengths)
-    output = run(bert_graph({**CONFIG, "hidden_act": hidden_act}, weights), *feeds)
+    output = run(bert_graph({**TINY, "hidden_act": hidden_act}, weights), *feeds)
     expected = Reference(weights, tanh=hidden_act != "gelu")(*feeds)
     assert output.dtype == np.float32
     assert output.shape == (*feeds[0].shape, HIDDEN)
@@ -137,7 +104,7 @@ def test_the_graph_computes_bert(lengths: list[int], hidden_act: str) -> None:
 
 
 def test_padding_changes_no_row() -> None:
-    graph, feeds = bert_graph(CONFIG, tiny_bert()), inputs([5, 12])
+    graph, feeds = bert_graph(TINY, tiny_bert()), inputs([5, 12])
     alone = run(graph, *(feed[:1, :5] for feed in feeds))
     together = run(graph, *feeds)
     assert np.abs(alone[0] - together[0, :5]).max() <= TOLERANCE
@@ -150,11 +117,11 @@ def test_names_of_other_exports_give_the_same_graph() -> None:
         "pooler.dense.weight": np.ones((HIDDEN, HIDDEN), np.float32),
         "embeddings.position_ids": np.arange(POSITIONS, dtype=np.float32)[None],
     }
-    plain = bert_graph(CONFIG, weights).SerializeToString()
+    plain = bert_graph(TINY, weights).SerializeToString()
     prefixed = {f"bert.{name}": tensor for name, tensor in (weights | unused).items()}
     head = {"cls.predictions.bias": np.ones(VOCAB, np.float32)}
-    assert bert_graph(CONFIG, weights | unused).SerializeToString() == plain
-    assert bert_graph(CONFIG, prefixed | head).SerializeToString() == plain
+    assert bert_graph(TINY, weights | unused).SerializeToString() == plain
+    assert bert_graph(TINY, prefixed | head).SerializeToString() == plain
 
 
 REFUSED = [
@@ -168,14 +135,14 @@ REFUSED = [
 @pytest.mark.parametrize(("key", "value"), REFUSED)
 def test_another_architecture_is_refused_by_name(key: str, value: str | None) -> None:
     with pytest.raises(UnsupportedModelError) as caught:
-        bert_graph({**CONFIG, key: value}, tiny_bert())
+        bert_graph({**TINY, key: value}, tiny_bert())
     assert f"{key} {value!r}" in str(caught.value)
 
 
 def test_a_tensor_without_a_place_is_refused_by_name() -> None:
     extra = "encoder.layer.2.output.dense.weight"
     with pytest.raises(UnsupportedModelError, match=extra):
-        bert_graph(CONFIG, {**tiny_bert(), extra: np.ones((HIDDEN, WIDE), np.float32)})
+        bert_graph(TINY, {**tiny_bert(), extra: np.ones((HIDDEN, WIDE), np.float32)})
 
 
 def test_a_missing_tensor_is_named() -> None:
@@ -183,11 +150,11 @@ def test_a_missing_tensor_is_named() -> None:
         weights = tiny_bert()
         del weights[missing]
         with pytest.raises(ModelError, match=missing):
-            bert_graph(CONFIG, weights)
+            bert_graph(TINY, weights)
 
 
 def test_both_axes_are_dynamic() -> None:
-    graph = bert_graph(CONFIG, tiny_bert()).graph
+    graph = bert_graph(TINY, tiny_bert()).graph
     free = ["batch_size", "sequence_length"]
     axes = {"input_ids": free, "attention_mask": free, "token_type_ids": free}
     axes["last_hidden_state"] = [*free, str(HIDDEN)]
@@ -202,7 +169,7 @@ def test_onnx_runtime_keeps_or_fuses_every_norm_and_gelu(tmp_path: Path, hidden_
     options = ort.SessionOptions()
     options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
     options.optimized_model_filepath = str(tmp_path / "optimised.onnx")
-    graph = bert_graph({**CONFIG, "hidden_act": hidden_act}, tiny_bert())
+    graph = bert_graph({**TINY, "hidden_act": hidden_act}, tiny_bert())
     ort.InferenceSession(graph.SerializeToString(), options, providers=["CPUExecutionProvider"])
     nodes = onnx.load(options.optimized_model_filepath).graph.node
     count = Counter(node.op_type for node in nodes)
@@ -213,14 +180,7 @@ def test_onnx_runtime_keeps_or_fuses_every_norm_and_gelu(tmp_path: Path, hidden_
 
 @pytest.fixture
 def source(tmp_path: Path) -> Path:
-    """Make a folder as the Hub gives it."""
-    made = tmp_path / "source"
-    (made / "1_Pooling").mkdir(parents=True)
-    save_file(tiny_bert(), made / "model.safetensors")
-    (made / "config.json").write_text(json.dumps(CONFIG), encoding="utf-8")
-    for name in ("tokenizer.json", "tokenizer_config.json", "1_Pooling/config.json"):
-        (made / name).write_text('{"pooling_mode_cls_token": true}', encoding="utf-8")
-    return made
+    return write_tiny(tmp_path / "source")
 
 
 def test_the_same_weights_give_the_same_bytes(source: Path, tmp_path: Path) -> None:

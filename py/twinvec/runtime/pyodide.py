@@ -16,6 +16,7 @@ nested JavaScript arrays. Nothing crosses as a proxy that somebody would have to
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -95,11 +96,11 @@ class PyodideSession:
         self._js_model.dispose()
 
 
-def register(js_model: Any) -> str:
-    """Make a model that `host.js` loaded known to `loaded_model`; give its name."""
-    name: str = json.loads(js_model.info)["name"]
-    _loaded[name] = js_model
-    return name
+def register(js_model: Any) -> ModelInfo:
+    """Make a model that `host.js` loaded known to `loaded_model`."""
+    info = ModelInfo.from_json(json.loads(js_model.info))
+    _loaded[info.name] = js_model
+    return info
 
 
 def loaded_model(
@@ -120,6 +121,7 @@ def loaded_model(
             'Load it from JavaScript first: pipeline("feature-extraction", name, { dtype })'
         )
     info = ModelInfo.from_json(json.loads(js_model.info))
+    info = replace(info, probes={})  # the page checks; here it may not be possible to wait
     return info, PyodideTokenizer(js_model), PyodideSession(js_model)
 
 
