@@ -69,8 +69,11 @@ globalThis.inWorker = (source, payload) => new Promise((resolve, reject) => {
 });
 globalThis.events = [];
 const progress_callback = (event) => events.push(event);
-const dtype = new URLSearchParams(location.search).get("dtype") ?? undefined;
-globalThis.opened = twinvec.pipeline("feature-extraction", undefined, { dtype, progress_callback })
+const query = new URLSearchParams(location.search);
+const dtype = query.get("dtype") ?? undefined;
+const self_check = query.get("self_check") !== "false";
+const options = { dtype, self_check, progress_callback };
+globalThis.opened = twinvec.pipeline("feature-extraction", undefined, options)
   .then((extractor) => { globalThis.extractor = extractor; });
 </script>"""
 
@@ -116,12 +119,12 @@ def serving(folder: Path, *, isolated: bool = False) -> Iterator[str]:
             thread.join()
 
 
-def overlay(folder: Path, **changed: str) -> Path:
-    """Make a site of links to `dist/`, with some files written instead (dots as underscores)."""
-    assert (DIST / "index.html").is_file(), "dist/ is not built; run: python build.py"
+def overlay(folder: Path, dist: Path = DIST, **changed: str) -> Path:
+    """Make a site of links to a built one; some files are written instead (dots as underscores)."""
+    assert (dist / "index.html").is_file(), "dist/ is not built; run: python build.py"
     site = folder / SUB_PATH
     site.mkdir(parents=True)
-    for file in DIST.iterdir():
+    for file in dist.iterdir():
         (site / file.name).symlink_to(file)
     for name, text in changed.items():
         file = site / name.replace("_", ".")
@@ -130,13 +133,19 @@ def overlay(folder: Path, **changed: str) -> Path:
     return folder
 
 
+@contextmanager
+def serving_tests(folder: Path, dist: Path = DIST) -> Iterator[str]:
+    """Serve a built site below a sub-path, with a worker that tests can run code in."""
+    worker = (dist / "worker.js").read_text(encoding="utf-8") + TEST_HOOK
+    with serving(overlay(folder, dist, worker_js=worker, test_html=TEST_PAGE)) as address:
+        yield f"{address}{SUB_PATH}/"
+
+
 @pytest.fixture(scope="session")
 def test_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The built site below a sub-path, with a worker that tests can run code in."""
-    worker = (DIST / "worker.js").read_text(encoding="utf-8") + TEST_HOOK
-    folder = overlay(tmp_path_factory.mktemp("site"), worker_js=worker, test_html=TEST_PAGE)
-    with serving(folder) as address:
-        yield f"{address}{SUB_PATH}/"
+    """What `build.py` built."""
+    with serving_tests(tmp_path_factory.mktemp("site")) as address:
+        yield address
 
 
 @dataclass

@@ -1,7 +1,7 @@
 /**
  * The page: loading steps, a query, ranked texts, texts of one's own. DOM only.
  *
- * @import { Hit, Progress } from "./protocol.js"
+ * @import { Hit, Progress, Versions } from "./protocol.js"
  * @import { SearchIndex } from "./twinvec.js"
  */
 
@@ -37,6 +37,7 @@ const page = {
   button: find("#add button", HTMLButtonElement),
   adding: find("#adding", HTMLProgressElement),
   added: find("#added", HTMLElement),
+  truncated: find("#truncated", HTMLElement),
   versions: find("#versions", HTMLElement),
 };
 export {}; // a module, in which the page may wait
@@ -52,19 +53,32 @@ try {
   showTexts((await fetchJson(new URL("index/index.json", document.baseURI))).texts);
   const extractor = await pipeline("feature-extraction", undefined, { progress_callback: showStep });
   const index = await extractor.openIndex("index/");
-  const { model, dtype, parity, python, pyodide, onnxruntime, sessions } = extractor.versions;
-  page.versions.textContent =
-    `Answered by ${model} (${dtype}: ${parity} parity), Python ${python} in Pyodide ${pyodide}, ` +
-    `ONNX Runtime Web ${onnxruntime}, ${sessions} session${sessions === 1 ? "" : "s"}.`;
-  start(index);
+  page.versions.textContent = described(extractor.versions);
+  start(index, extractor.versions.fingerprint.max_length);
 } catch (error) {
   page.title.textContent = "Loading failed";
   for (const bar of page.steps.querySelectorAll("progress")) bar.value ||= 0; // ends its animation
   fail(error);
 }
 
-/** @param {SearchIndex} index */
-function start(index) {
+/**
+ * @param {Versions} versions
+ * @returns {string}
+ */
+function described({ model, dtype, parity, deviation, python, pyodide, onnxruntime, sessions }) {
+  const checked =
+    deviation === undefined ? "" : ` Its vectors were checked: ${deviation.toExponential(1)} from CPython's.`;
+  return (
+    `Answered by ${model} (${dtype}: ${parity} parity), Python ${python} in Pyodide ${pyodide}, ` +
+    `ONNX Runtime Web ${onnxruntime}, ${sessions} session${sessions === 1 ? "" : "s"}.${checked}`
+  );
+}
+
+/**
+ * @param {SearchIndex} index
+ * @param {number} maxLength  tokens that the model takes
+ */
+function start(index, maxLength) {
   let wanted = false;
   /** @type {Promise<void> | undefined} */
   let ranking;
@@ -101,7 +115,11 @@ function start(index) {
     page.adding.hidden = false;
     for (let done = 0; done < lines.length; ) {
       const chunk = lines.slice(done, done + CHUNK);
-      await index.add(chunk);
+      const { truncated } = await index.add(chunk);
+      if (truncated > 0) {
+        page.truncated.textContent =
+          `${counted(truncated)} longer than ${maxLength} tokens: only the beginning counts.`;
+      }
       done += chunk.length;
       page.adding.value = done / lines.length;
       page.texts.value = lines.slice(done).join("\n"); // what is left, should something fail

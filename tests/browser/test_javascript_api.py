@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 
 from conftest import Tab
-from twinvec import Embedder
+from twinvec import Embedder, quantize_embeddings
+from twinvec.selfcheck import BOUNDS
 
 pytestmark = pytest.mark.browser
+
+TEXTS = ["What is a panda?", "Hello world.", "word " * 300]
 
 REJECTION = """async ([call]) => {
   try {
@@ -63,6 +67,66 @@ def test_defaults_are_those_of_transformers_js(tab: Tab, embedder: Embedder) -> 
     assert value == pytest.approx(float(states[1, 2]), abs=1e-5)
 
 
+@pytest.mark.parametrize("precision", ["binary", "ubinary"])
+def test_quantized_vectors(tab: Tab, embedder: Embedder, precision: Any) -> None:
+    expected = quantize_embeddings(embedder.encode(TEXTS), precision)
+    call = """async ([texts, precision]) => {
+      const options = { pooling: "mean", normalize: true, quantize: true, precision };
+      const { dims, type, data } = await extractor(texts, options);
+      return { dims, type, data: Array.from(data) };
+    }"""
+    found = tab.page.evaluate(call, [TEXTS, precision])
+    assert found["dims"] == list(expected.shape)
+    assert found["type"] == str(expected.dtype)
+    # A bit may differ where a value lies within 2e-7 of zero, which none of these does.
+    assert found["data"] == expected.ravel().tolist()
+
+
+def test_prompts_and_counts(tab: Tab, embedder: Embedder) -> None:
+    call = """async ([texts, prompt]) => {
+      const tensor = await extractor(texts, { pooling: "mean", normalize: true, prompt });
+      return [Array.from(tensor.data), await extractor.countTokens(texts)];
+    }"""
+    data, counts = tab.page.evaluate(call, [TEXTS, "query: "])
+    expected = embedder.encode(TEXTS, prompt="query: ")
+    assert np.max(np.abs(np.reshape(data, expected.shape) - expected)) <= BOUNDS["exact"]
+    assert counts == embedder.count_tokens(TEXTS)
+
+
+def test_limits(tab: Tab, embedder: Embedder) -> None:
+    limits: dict[str, Any] = {"max_length": 5, "truncate_dim": 64}
+    found = tab.page.evaluate(
+        """async (limits) => {
+          const limited = await twinvec.pipeline("feature-extraction", null, limits);
+          const index = await limited.openIndex("index/").catch((error) => error.message);
+          const tensor = await limited("word ".repeat(9), { pooling: "mean", normalize: true });
+          await limited.dispose();
+          return { data: Array.from(tensor.data), index, ...limited.versions };
+        }""",
+        limits,
+    )
+    native = Embedder.from_pretrained(embedder.info.name, **limits)
+    difference = np.abs(found["data"] - native.encode(["word " * 9])[0])
+    assert np.max(difference) <= BOUNDS["exact"]
+    assert found["fingerprint"] == native.fingerprint
+    for field in ("max_length (index: 256, embedder: 5)", "dim (index: 384, embedder: 64)"):
+        assert field in found["index"]  # the site's index was built without limits
+    assert found["deviation"] <= BOUNDS["exact"]
+    native.close()
+
+
+def test_adding_tells_how_many_texts_were_cut(tab: Tab) -> None:
+    before, after = tab.page.evaluate(
+        """async (texts) => {
+          const index = await extractor.openIndex("index/");
+          const { truncated } = await index.add("short");
+          return [truncated, (await index.add(texts)).truncated];
+        }""",
+        TEXTS,
+    )
+    assert after == before + 1
+
+
 def test_no_texts(tab: Tab, embedder: Embedder) -> None:
     call = """async (pooling) => {
       const tensor = await extractor([], { pooling });
@@ -86,7 +150,19 @@ def test_cos_sim_and_dot(tab: Tab) -> None:
         ("extractor(['a', null])", "TypeError", "texts[1] must be a string, not null"),
         ("extractor(null)", "TypeError", "must be a string or an array of strings"),
         ("extractor(['a'], { pooling: 'max' })", "ValueError", "unknown pooling 'max'"),
-        ("extractor(['a'], { quantize: true })", "TypeError", "no option quantize"),
+        ("extractor(['a'], { quantize: true })", "ValueError", "must be [n, dim], not of shape"),
+        (
+            "extractor(['a'], { pooling: 'mean', quantize: true, precision: 'int4' })",
+            "ValueError",
+            "unknown precision 'int4'; use one of: int8, uint8, binary, ubinary",
+        ),
+        ("extractor(['a'], { top_k: 3 })", "TypeError", "no option top_k"),
+        ("extractor.countTokens([1])", "TypeError", "texts[0] must be a string, not number"),
+        (
+            "twinvec.pipeline('feature-extraction', null, { max_length: 9999 })",
+            "ValueError",
+            "max_length must be between 1 and",
+        ),
         ("twinvec.pipeline('translation')", "TypeError", '"feature-extraction"'),
         (
             "twinvec.pipeline('feature-extraction', 'no/such')",

@@ -55,6 +55,15 @@ def test_texts_of_ones_own_are_ranked_and_stay_text(page: Page) -> None:
     expect(page.locator("#results img")).to_have_count(0)
     expect(page.locator("#texts")).to_have_value("")
     expect(page.locator("#results li")).to_have_count(5)
+    expect(page.locator("#truncated")).to_be_empty()
+
+
+def test_a_text_that_is_cut_is_told(page: Page) -> None:
+    expect(page.locator("#truncated")).to_be_empty()
+    page.fill("#texts", "short\n" + "word " * 300)
+    page.click("#add button")
+    cut = "1 text longer than 256 tokens: only the beginning counts."
+    expect(page.locator("#truncated")).to_have_text(cut)
 
 
 def test_fast_typing_asks_for_the_last_query_only(page: Page) -> None:
@@ -105,6 +114,7 @@ def test_it_says_what_answers(page: Page, embedder: Embedder) -> None:
         "(fp32: exact parity)",
         "Pyodide 314.0.3",
         "ONNX Runtime Web 1.30.0",
+        "Its vectors were checked: ",
     ):
         expect(page.locator("#versions")).to_contain_text(part)
 

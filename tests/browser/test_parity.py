@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,11 +15,18 @@ import pytest
 from numpy.typing import NDArray
 from playwright.sync_api import Browser
 
-from conftest import Tab, open_tab
+from conftest import Tab, open_tab, serving_tests
+from synthetic import write_bge_small
 from texts import ODD, parity_texts, prose, random_strings
 from twinvec import Embedder, cos_sim, semantic_search
+from twinvec.convert import convert_folder
+from twinvec.site import build_site
 
 pytestmark = pytest.mark.browser
+
+# The site's model in every dtype, and one with the architecture of bge-small in those that compute
+# in float32.
+DTYPES = {"default": ("fp32", "w16", "w8"), "bge-shaped": ("fp32", "w8")}
 
 # On unit vectors; on several hundred texts weights that compute in float32 (w8 does) differed by
 # about 2e-7.
@@ -56,17 +66,38 @@ class Pair:
     browser: NDArray[np.float32]
 
 
-@pytest.fixture(scope="module", params=["fp32", "w8"])
+Sites = Callable[[str], tuple[str, str | Path]]
+
+
+@pytest.fixture(scope="module")
+def sites(tmp_path_factory: pytest.TempPathFactory, manifest: dict[str, Any]) -> Iterator[Sites]:
+    """Give the address of a model's site, built when first asked for, and the model."""
+    with ExitStack() as stack:
+
+        @cache
+        def site(model: str) -> tuple[str, str | Path]:
+            folder = tmp_path_factory.mktemp(model)
+            source: str | Path = manifest["name"]
+            if model == "bge-shaped":
+                made = write_bge_small(folder / "source")
+                source = convert_folder(made, folder / model, DTYPES[model])
+            embedder, _ = build_site(folder / "dist", source, dtypes=DTYPES[model])
+            embedder.close()
+            return stack.enter_context(serving_tests(folder / "site", folder / "dist")), source
+
+        yield site
+
+
+@pytest.fixture(
+    scope="module", params=[(model, dtype) for model in DTYPES for dtype in DTYPES[model]], ids=str
+)
 def pair(
-    request: pytest.FixtureRequest,
-    browser: Browser,
-    test_site: str,
-    manifest: dict[str, Any],
-    texts: list[str],
+    request: pytest.FixtureRequest, browser: Browser, sites: Sites, texts: list[str]
 ) -> Iterator[Pair]:
-    dtype: str = request.param
-    embedder = Embedder.from_pretrained(manifest["name"], dtype=dtype, local_files_only=True)
-    tab = open_tab(browser, test_site, f"?dtype={dtype}")
+    model, dtype = request.param
+    address, source = sites(model)
+    embedder = Embedder.from_pretrained(source, dtype=dtype, local_files_only=True)
+    tab = open_tab(browser, address, f"?dtype={dtype}")
     assert tab.page.evaluate("extractor.versions.dtype") == dtype
     native = embedder.encode(texts, pooling="mean")
     yield Pair(embedder, tab, native, browser_vectors(tab, texts))
@@ -138,10 +169,5 @@ def test_lone_surrogates_from_javascript(tab: Tab, embedder: Embedder) -> None:
     assert np.max(np.abs(np.reshape(data, (2, -1)) - expected)) <= BOUND
 
 
-def test_fingerprints_are_the_same(tab: Tab, embedder: Embedder) -> None:
-    source = """
-from twinvec import Embedder
-async def body():
-    return Embedder.from_pretrained().fingerprint
-"""
-    assert tab.python(source) == embedder.fingerprint
+def test_fingerprints_are_the_same(pair: Pair) -> None:
+    assert pair.tab.page.evaluate("extractor.versions.fingerprint") == pair.embedder.fingerprint

@@ -7,11 +7,21 @@ from __future__ import annotations
 
 import json
 import tempfile
+import warnings
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from twinvec import Embedder, Index, InferenceError
+from twinvec import (
+    Embedder,
+    Index,
+    IndexMismatchError,
+    InferenceError,
+    TruncationWarning,
+    normalize,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -117,6 +127,67 @@ async def long_texts_lose_their_tail_only(embedder: Embedder) -> None:
     assert len(states) == limit
     kept = "word " * (limit - 2)  # [CLS] and [SEP] stay
     assert_same(embedder.encode(["word " * 3000]), embedder.encode([kept]))
+
+
+async def truncation_is_counted_and_said_once(embedder: Embedder) -> None:
+    limited = Embedder.from_pretrained(embedder.info.name, max_length=6)
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        limited.encode(["short", "word " * 4])
+        assert (limited.truncated, said) == (0, [])
+        limited.encode(["word " * 5, "short", "word " * 50])
+        await limited.aencode(["word " * 9])
+    assert limited.truncated == 3
+    (only,) = said
+    assert only.category is TruncationWarning
+    assert "longer than 6 tokens" in str(only.message)
+    assert_same(limited.encode(["word " * 50]), embedder.encode(["word " * 4]))
+
+
+async def tokens_are_counted_before_truncation(embedder: Embedder) -> None:
+    assert embedder.count_tokens(["", "word", "word " * 3000]) == [2, 3, 3002]
+    assert embedder.count_tokens([]) == []
+    count: Any = embedder.count_tokens
+    assert_raises(TypeError, "not one str", lambda: count("word"))
+
+
+async def limits_stay_within_the_models_own(embedder: Embedder) -> None:
+    open_: Any = Embedder.from_pretrained
+    most = embedder.info.max_length
+    for name, limit in (("max_length", most + 1), ("max_length", 0), ("truncate_dim", 385)):
+        call = partial(open_, embedder.info.name, **{name: limit})
+        assert_raises(ValueError, f"{name} must be between 1 and", call)
+    assert_raises(ValueError, "no room", lambda: open_(embedder.info.name, max_length=2))
+
+
+async def truncate_dim_keeps_the_first_dims(embedder: Embedder) -> None:
+    short = Embedder.from_pretrained(embedder.info.name, truncate_dim=64)
+    kept = embedder.encode(MIXED, normalize=False)[:, :64]
+    assert_same(short.encode(MIXED), normalize(kept))
+    assert short.encode(["a"], pooling="none")[0].shape == (3, 64)
+    assert short.encode([]).shape == (0, 64)
+    index = Index.build(["a"], embedder)
+    message = "dim (index: 384, embedder: 64)"
+    assert_raises(IndexMismatchError, message, lambda: index.search("a", short))
+
+
+async def prompts_come_before_every_text(embedder: Embedder) -> None:
+    info = replace(embedder.info, query_prompt="query: ", document_prompt="passage: ")
+    core, session = embedder._tokenizer._core, embedder._session
+    prompted = Embedder(info, core, session, dtype=embedder.dtype)
+    queries = embedder.encode(["query: a", "query: b c"])
+    assert_same(prompted.encode_query(["a", "b c"]), queries)
+    assert_same(await prompted.aencode_query(["a", "b c"]), queries)
+    assert_same(prompted.encode_query("a"), queries[:1])
+    assert_same(embedder.encode(["a", "b c"], prompt="query: "), queries)
+    documents = embedder.encode(["passage: a"])
+    assert_same(prompted.encode_document(["a"]), documents)
+    assert_same(await prompted.aencode_document(["a"]), documents)
+    assert_same(Index.build(["a"], prompted).vectors, documents)
+    assert_same(prompted.encode(["a"]), embedder.encode(["a"]))
+    index = Index.build(["a"], embedder)
+    message = "query_prompt (index: , embedder: query: )"
+    assert_raises(IndexMismatchError, message, lambda: index.search("a", prompted))
 
 
 async def surrogates(embedder: Embedder) -> None:

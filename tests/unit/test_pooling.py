@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
-from twinvec.pooling import Pooling, normalize, pool, pooling_mode
+from twinvec.pooling import Pooling, normalize, pool, pooling_mode, quantize_embeddings
 
 HIDDEN = np.arange(24, dtype=np.float32).reshape(2, 4, 3)
 MASK = np.array([[1, 1, 1, 1], [1, 1, 0, 0]], dtype=np.int64)
@@ -56,3 +58,41 @@ def test_aliases_and_unknown_names() -> None:
     assert pooling_mode("eos") == "last_token"
     with pytest.raises(ValueError, match=r"unknown pooling 'max'; use one of: mean, cls"):
         pooling_mode("max")
+
+
+VECTORS = np.array([[-1, 0, 0.5, 1, -0.5, 0.25, 0, 2], [1] * 8, [-1] * 8], dtype=np.float32)
+
+
+def test_binary_takes_the_sign_first_dimension_highest() -> None:
+    bits = quantize_embeddings(VECTORS, "ubinary")
+    assert bits.dtype == np.uint8
+    assert bits.tolist() == [[0b00110101], [255], [0]]  # zero is not above zero
+    signed = quantize_embeddings(VECTORS, "binary")
+    assert signed.dtype == np.int8
+    assert signed.tolist() == [[0b00110101 - 128], [127], [-128]]
+
+
+def test_int8_cuts_the_calibrated_range_into_steps() -> None:
+    ranges = np.array([[0, -1, 5], [255, 1, 5]], dtype=np.float32)
+    vectors = np.array([[7.9, -1, 5], [255, 0, 6], [300, 1.5, 4]], dtype=np.float32)
+    levels = quantize_embeddings(vectors, "uint8", ranges)
+    assert levels.dtype == np.uint8
+    # Cut, not rounded; clipped, not wrapped around; where the range is nothing, steps of one.
+    assert levels.tolist() == [[7, 0, 0], [255, 127, 1], [255, 255, 0]]
+    signed = quantize_embeddings(vectors, "int8", ranges)
+    assert signed.dtype == np.int8
+    assert signed[:, 0].tolist() == [-120, 127, 127]
+
+
+@pytest.mark.parametrize(
+    ("shape", "precision", "message"),
+    [
+        ((2, 8), "int4", "unknown precision 'int4'; use one of: int8, uint8, binary, ubinary"),
+        ((8,), "binary", r"must be \[n, dim\], not of shape \(8,\)"),
+        ((2, 9), "ubinary", "ubinary needs a multiple of 8 dims, not 9"),
+        ((2, 8), "int8", r"int8 needs ranges \[2, 8\]"),
+    ],
+)
+def test_what_cannot_be_quantized(shape: tuple[int, ...], precision: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        quantize_embeddings(np.zeros(shape, np.float32), precision)
