@@ -2,6 +2,7 @@
 
 from twinvec.embedder import Embedder
 from twinvec.errors import (
+    CorpusError,
     DownloadError,
     IndexMismatchError,
     InferenceError,
@@ -17,6 +18,7 @@ from twinvec.pooling import normalize
 from twinvec.similarity import Match, cos_sim, dot, semantic_search
 
 __all__ = [
+    "CorpusError",
     "DownloadError",
     "Embedder",
     "Hit",

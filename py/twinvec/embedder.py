@@ -31,7 +31,7 @@ TokenVectors: TypeAlias = "list[NDArray[np.float32]]"
 class Embedder:
     """A model, its tokenizer and a session, ready to embed texts.
 
-    Make one with `from_pretrained`.
+    Make one with `from_pretrained`. `truncated` counts the texts that lost their tail so far.
     """
 
     def __init__(
@@ -39,6 +39,7 @@ class Embedder:
     ) -> None:
         self.info = info
         self.dtype = dtype
+        self.truncated = 0
         self._tokenizer = Tokenizer(tokenizer, info.max_length)
         self._session = session
 
@@ -170,6 +171,7 @@ class Embedder:
         encodings = map(self._tokenizer.encode, check_texts(texts))
         vectors: list[NDArray[np.float32]] = []
         for wave in waves(encodings):
+            self.truncated += sum(encoding.truncated for encoding in wave)
             runs = [feeds(encoding, self._session.input_names) for encoding in wave]
             for run, hidden in zip(runs, (yield runs), strict=True):
                 pooled = pool(hidden, run["attention_mask"], mode)

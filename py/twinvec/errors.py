@@ -10,12 +10,14 @@
     │   └── IntegrityError          a file is not the one that was pinned
     ├── InferenceError              ONNX Runtime or the tokenizer failed on an input
     ├── SyncUnavailableError        `encode` cannot wait here; `aencode` can
+    ├── CorpusError                 a file of texts, or a record in it, gives no text
     └── IndexMismatchError          an index and an embedder do not belong together
 
 Wrong arguments raise the built-in `TypeError` and `ValueError`.
 """
 
 __all__ = [
+    "CorpusError",
     "DownloadError",
     "IndexMismatchError",
     "InferenceError",
@@ -67,6 +69,10 @@ class InferenceError(TwinvecError):
 
 class SyncUnavailableError(TwinvecError):
     """A blocking call is impossible on this runtime at this moment."""
+
+
+class CorpusError(TwinvecError):
+    """A file of texts cannot be read; the message names it, and the line of a bad record."""
 
 
 class IndexMismatchError(TwinvecError):
