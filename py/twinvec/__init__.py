@@ -2,6 +2,7 @@
 
 from twinvec.embedder import Embedder
 from twinvec.errors import (
+    CorpusError,
     DownloadError,
     IndexMismatchError,
     InferenceError,
@@ -20,6 +21,7 @@ from twinvec.pooling import normalize, quantize_embeddings
 from twinvec.similarity import Match, cos_sim, dot, semantic_search
 
 __all__ = [
+    "CorpusError",
     "DownloadError",
     "Embedder",
     "Hit",

@@ -11,6 +11,7 @@
     ├── InferenceError              ONNX Runtime or the tokenizer failed on an input
     ├── SyncUnavailableError        `encode` cannot wait here; `aencode` can
     ├── ParityError                 vectors differ from those recorded with the weights
+    ├── CorpusError                 a file of texts, or a record in it, gives no text
     └── IndexMismatchError          an index and an embedder do not belong together
 
 Wrong arguments raise the built-in `TypeError` and `ValueError`. What succeeds, but not as one may
@@ -18,6 +19,7 @@ believe, is a `UserWarning`: `TruncationWarning`, `ParityWarning`.
 """
 
 __all__ = [
+    "CorpusError",
     "DownloadError",
     "IndexMismatchError",
     "InferenceError",
@@ -72,6 +74,10 @@ class InferenceError(TwinvecError):
 
 class SyncUnavailableError(TwinvecError):
     """A blocking call is impossible on this runtime at this moment."""
+
+
+class CorpusError(TwinvecError):
+    """A file of texts cannot be read; the message names it, and the line of a bad record."""
 
 
 class IndexMismatchError(TwinvecError):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from twinvec.cli.embed import embed
 from twinvec.embedder import Embedder
 from twinvec.errors import TwinvecError
 from twinvec.folder import DERIVED, onnx_path
@@ -41,6 +42,9 @@ def main() -> None:
     warnings.showwarning = lambda message, *_args, **_kwargs: click.echo(
         f"Warning: {message}", err=True
     )
+
+
+main.add_command(embed)
 
 
 @main.command()
