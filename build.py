@@ -43,10 +43,11 @@ def main() -> None:
         "--isolated", action="store_true", help="send COOP and COEP (cross-origin isolation)"
     )
     verbs.add_parser("test", help="build and run all tests; further arguments go to pytest")
+    verbs.add_parser("bench", help="measure speed and memory; --quick, --json FILE")
     verbs.add_parser("check", help="format, lint, types and the fast tests")
-    options, pytest_arguments = parser.parse_known_args()
-    if pytest_arguments and options.verb != "test":
-        parser.error(f"unknown arguments: {' '.join(pytest_arguments)}")
+    options, passed_on = parser.parse_known_args()
+    if passed_on and options.verb not in ("test", "bench"):
+        parser.error(f"unknown arguments: {' '.join(passed_on)}")
 
     set_up()
     if options.verb is None:
@@ -57,7 +58,11 @@ def main() -> None:
     elif options.verb == "test":
         build()
         install_browser()
-        run(BIN / "python", "-m", "pytest", *pytest_arguments)
+        run(BIN / "python", "-m", "pytest", *passed_on)
+    elif options.verb == "bench":
+        build()
+        install_browser()
+        run(BIN / "python", ROOT / "tests" / "bench" / "run.py", *passed_on)
     elif options.verb == "check":
         check()
 

@@ -82,11 +82,16 @@ globalThis.opened = twinvec.pipeline("feature-extraction", undefined, options)
 def browser_type_launch_args(
     browser_type_launch_args: dict[str, Any], playwright: Playwright
 ) -> dict[str, Any]:
+    """Add what this machine needs."""
+    return {**browser_type_launch_args, **launch_options(playwright)}
+
+
+def launch_options(playwright: Playwright) -> dict[str, Any]:
     """Use the system's Chromium where Playwright's own is not installed."""
     arguments = [*CHROMIUM_FLAGS, *(["--no-sandbox"] if os.geteuid() == 0 else [])]
     own = Path(playwright.chromium.executable_path).is_file()
     executable = {} if own else {"executable_path": shutil.which("chromium")}
-    return {**browser_type_launch_args, **executable, "args": arguments}
+    return {**executable, "args": arguments}
 
 
 @pytest.fixture(scope="session")

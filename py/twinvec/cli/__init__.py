@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import tempfile
+import json
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,16 +10,14 @@ from typing import TYPE_CHECKING
 import click
 
 from twinvec.cli.embed import embed
-from twinvec.embedder import Embedder
+from twinvec.cli.models import convert, verify
+from twinvec.cli.options import as_json
 from twinvec.errors import TwinvecError
-from twinvec.folder import DERIVED, onnx_path
-from twinvec.probes import PROBES
 from twinvec.serve import make_server
 from twinvec.site import SAMPLE_QUERY, build_site
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+    from collections.abc import Sequence
 
 __all__ = ["main"]
 
@@ -44,9 +42,6 @@ def main() -> None:
     )
 
 
-main.add_command(embed)
-
-
 @main.command()
 @click.argument("out", type=click.Path(file_okay=False, path_type=Path))
 @click.option("--model", help="Hub name or local folder; the default model unless given.")
@@ -58,57 +53,23 @@ main.add_command(embed)
     show_default=True,
     help="Which weights; may be given several times, the default one first.",
 )
-def site(out: Path, model: str | None, dtypes: tuple[str, ...]) -> None:
+@as_json
+def site(out: Path, model: str | None, dtypes: Sequence[str], as_json: bool) -> None:
     """Write a static site with runtime, model, page and a sample index into OUT."""
-    click.echo(f"Building {out} ...")
+    if not as_json:
+        click.echo(f"Building {out} ...")
     embedder, index = build_site(out, model, dtypes=dtypes)
     size = sum(file.stat().st_size for file in out.rglob("*") if file.is_file())
-    name = f"{embedder.info.name} ({', '.join(dtypes)})"
-    click.echo(f"{out} is ready: {name}, {size / 1e6:.1f} MB in all.")
+    name = embedder.info.name
+    hits = index.search(SAMPLE_QUERY, embedder)
+    embedder.close()
+    if as_json:
+        click.echo(json.dumps({"out": str(out), "model": name, "dtypes": dtypes, "bytes": size}))
+        return
+    click.echo(f"{out} is ready: {name} ({', '.join(dtypes)}), {size / 1e6:.1f} MB in all.")
     click.echo(f"\n{SAMPLE_QUERY}")
-    for hit in index.search(SAMPLE_QUERY, embedder):
+    for hit in hits:
         click.echo(f"  {hit.score:.4f}  {hit.text}")
-    embedder.close()
-
-
-@main.command()
-@click.argument("src", type=click.Path(exists=True, file_okay=False, path_type=Path))
-@click.argument("dst", type=click.Path(file_okay=False, path_type=Path))
-@click.option(
-    "--dtype",
-    "dtypes",
-    multiple=True,
-    type=click.Choice(["fp32", *DERIVED]),
-    default=["fp32", *DERIVED],
-    show_default=True,
-    help="Which weights; may be given several times.",
-)
-def convert(src: Path, dst: Path, dtypes: tuple[str, ...]) -> None:
-    """Make a Transformers.js-layout folder DST of SRC.
-
-    SRC holds onnx/model.onnx, or model.safetensors of a BERT encoder, with config.json and the
-    tokenizer's files. How near each dtype comes to fp32 is measured on a few built-in texts.
-    """
-    if dst.exists() and any(dst.iterdir()):
-        raise click.ClickException(f"{dst} is not empty; choose another folder")
-    from twinvec.convert import convert_folder
-
-    with tempfile.TemporaryDirectory() as temporary:
-        # Its fp32 weights are what the others are compared with, wanted or not.
-        full = convert_folder(src, Path(temporary) / "fp32")
-        convert_folder(full, dst, dtypes)
-        expected = _probe_vectors(full, "fp32")
-    for dtype in dtypes:
-        size = (dst / onnx_path(dtype)).stat().st_size
-        cosine = (expected * _probe_vectors(dst, dtype)).sum(axis=1).min()
-        click.echo(f"{dtype:5} {size / 1e6:8.1f} MB  lowest cosine to fp32 {cosine:.6f}")
-
-
-def _probe_vectors(folder: Path, dtype: str) -> NDArray[np.float32]:
-    embedder = Embedder.from_pretrained(folder, dtype=dtype)
-    vectors = embedder.encode(PROBES)
-    embedder.close()
-    return vectors
 
 
 @main.command()
@@ -121,15 +82,22 @@ def _probe_vectors(folder: Path, dtype: str) -> NDArray[np.float32]:
     help="0 for any free one.",
 )
 @click.option("--isolated", is_flag=True, help="Send COOP and COEP (cross-origin isolation).")
-def serve(folder: Path, port: int, isolated: bool) -> None:
+@as_json
+def serve(folder: Path, port: int, isolated: bool, as_json: bool) -> None:
     """Serve a built FOLDER on this machine, for looking at it."""
     try:
         server = make_server(folder, port, isolated=isolated)
     except OSError as err:
         raise click.ClickException(f"port {port}: {err.strerror}; choose another: --port") from err
     with server:
-        click.echo(f"Serving {folder} at http://localhost:{server.server_port}/ (Ctrl+C ends it)")
+        url = f"http://localhost:{server.server_port}/"
+        said = f"Serving {folder} at {url} (Ctrl+C ends it)"
+        click.echo(json.dumps({"folder": str(folder), "url": url}) if as_json else said)
         try:
             server.serve_forever()
         except KeyboardInterrupt:
-            click.echo("Ended.")
+            click.echo("Ended.", err=True)
+
+
+for verb in (convert, embed, verify):
+    main.add_command(verb)

@@ -1,0 +1,122 @@
+"""`twinvec convert` and `twinvec verify`: what a model's weights are, and how near they come."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from twinvec.cli.options import as_json
+from twinvec.embedder import Embedder
+from twinvec.errors import ModelNotFoundError, ParityError
+from twinvec.folder import DERIVED, DTYPES, ModelInfo, onnx_path, parity
+from twinvec.probes import PROBES
+from twinvec.selfcheck import PROBE_POOLING, check, probe_texts
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+__all__ = ["convert", "verify"]
+
+
+@click.command()
+@click.argument("src", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.argument("dst", type=click.Path(file_okay=False, path_type=Path))
+@click.option(
+    "--dtype",
+    "dtypes",
+    multiple=True,
+    type=click.Choice(["fp32", *DERIVED]),
+    default=["fp32", *DERIVED],
+    show_default=True,
+    help="Which weights; may be given several times.",
+)
+@as_json
+def convert(src: Path, dst: Path, dtypes: Sequence[str], as_json: bool) -> None:
+    """Make a Transformers.js-layout folder DST of SRC.
+
+    SRC holds onnx/model.onnx, or model.safetensors of a BERT encoder, with config.json and the
+    tokenizer's files. How near each dtype comes to fp32 is measured on a few built-in texts.
+    """
+    if dst.exists() and any(dst.iterdir()):
+        raise click.ClickException(f"{dst} is not empty; choose another folder")
+    from twinvec.convert import convert_folder
+
+    with tempfile.TemporaryDirectory() as temporary:
+        # Its fp32 weights are what the others are compared with, wanted or not.
+        full = convert_folder(src, Path(temporary) / "fp32")
+        convert_folder(full, dst, dtypes)
+        expected = _vectors(full, "fp32")
+    rows = [_row(dst, dtype, expected) for dtype in dtypes]
+    _show(rows, as_json=as_json)
+
+
+@click.command()
+@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@as_json
+def verify(folder: Path, as_json: bool) -> None:
+    """Check a model FOLDER: its files' hashes, and the vectors that its weights give here.
+
+    Both are compared with what `twinvec convert` recorded when it made the folder. Exit code 1
+    where anything differs.
+    """
+    present = [dtype for dtype in DTYPES if (folder / onnx_path(dtype)).is_file()]
+    if not present:
+        raise ModelNotFoundError(f"{folder} has no weights under onnx/; is it a model's folder?")
+    expected = _vectors(folder, "fp32") if "fp32" in present else None
+    rows = [_row(folder, dtype, expected) | _checked(folder, dtype) for dtype in present]
+    _show(rows, as_json=as_json)
+    if any("failure" in row for row in rows):
+        raise SystemExit(1)
+
+
+def _row(folder: Path, dtype: str, expected: NDArray[np.float32] | None) -> dict[str, Any]:
+    """Tell what a dtype is, and its lowest cosine to fp32 over `PROBES`."""
+    size = (folder / onnx_path(dtype)).stat().st_size
+    row: dict[str, Any] = {"dtype": dtype, "bytes": size, "parity": parity(dtype)}
+    if expected is not None:
+        row["cosine"] = float((expected * _vectors(folder, dtype)).sum(axis=1).min())
+    return row
+
+
+def _checked(folder: Path, dtype: str) -> dict[str, Any]:
+    """Compare all reference vectors; what fails is told, not raised, so that all are compared."""
+    info = ModelInfo.from_folder(folder, dtype)
+    texts = probe_texts(info, dtype)
+    if not texts:
+        return {"failure": "the folder has no reference vectors; twinvec convert records them"}
+    embedder = Embedder.from_pretrained(folder, dtype=dtype, self_check=False)
+    try:
+        return {"deviation": check(info, dtype, embedder.encode(texts, pooling=PROBE_POOLING))}
+    except ParityError as err:
+        return {"failure": str(err)}
+    finally:
+        embedder.close()
+
+
+def _vectors(folder: Path, dtype: str) -> NDArray[np.float32]:
+    embedder = Embedder.from_pretrained(folder, dtype=dtype, self_check=False)
+    vectors = embedder.encode(PROBES)
+    embedder.close()
+    return vectors
+
+
+def _show(rows: list[dict[str, Any]], *, as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps(rows))
+        return
+    for row in rows:
+        line = f"{row['dtype']:6} {row['bytes'] / 1e6:8.1f} MB  {row['parity']:11}"
+        if "cosine" in row:
+            line += f"  lowest cosine to fp32 {row['cosine']:.7f}"
+        if "deviation" in row:
+            line += f"  {row['deviation']:.1e} from its reference: fine"
+        if "failure" in row:
+            line += f"  {row['failure']}"
+        click.echo(line)
