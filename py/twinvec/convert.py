@@ -109,12 +109,23 @@ def _fp32_model(source: Path) -> onnx.ModelProto:
     file = source / onnx_path("fp32")
     try:
         if file.is_file():
-            return onnx.load(file)
+            return _load(file)
         file = source / "model.safetensors"
         weights = load_file(file)
-    except (SafetensorError, DecodeError, OSError) as err:
+    except (SafetensorError, DecodeError, onnx.checker.ValidationError, OSError) as err:
         raise ModelError(f"{file} cannot be read: {err}") from err
     return bert_graph(read_json(source / "config.json"), weights)
+
+
+def _load(file: Path) -> onnx.ModelProto:
+    """Read an ONNX file with its external data."""
+    if not file.is_symlink():
+        return onnx.load(file)
+    # `onnx` refuses external data that are links, as all files in the Hub's cache are.
+    with tempfile.TemporaryDirectory() as folder:
+        for part in file.parent.glob(f"{file.name}*"):
+            shutil.copyfile(part, Path(folder) / part.name)
+        return onnx.load(Path(folder) / file.name)
 
 
 def bert_graph(config: Mapping[str, Any], weights: Mapping[str, NDArray[Any]]) -> onnx.ModelProto:
