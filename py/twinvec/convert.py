@@ -78,13 +78,11 @@ def convert_folder(source: Path, folder: Path, dtypes: Sequence[str] = ("fp32",)
             if (source / file).is_file():
                 (made / file).parent.mkdir(exist_ok=True)
                 shutil.copyfile(source / file, made / file)
-        hashes = []
         for dtype in dtypes:
-            path = onnx_path(dtype)
-            onnx.save(model if dtype == "fp32" else make_variant(model, dtype), made / path)
-            hashes.append(f"{sha256_of(made / path)}  {path}\n")
+            path = made / onnx_path(dtype)
+            onnx.save(model if dtype == "fp32" else make_variant(model, dtype), path)
         (made / PROBES_FILE).write_text(json.dumps(_probes(made, dtypes)), encoding="utf-8")
-        (made / SHA256SUMS).write_text("".join(hashes), encoding="utf-8")
+        _record_hashes(made)
         if folder.exists():
             folder.replace(Path(temporary) / "old")
         try:
@@ -103,6 +101,13 @@ def _probes(folder: Path, dtypes: Sequence[str]) -> dict[str, Any]:
         probes[dtype] = record(embedder)
         embedder.close()
     return probes
+
+
+def _record_hashes(folder: Path) -> None:
+    """Write what `sha256sum` prints for all files; `folder.recorded_hashes` reads it."""
+    files = sorted(file for file in folder.rglob("*") if file.is_file())
+    lines = [f"{sha256_of(file)}  {file.relative_to(folder).as_posix()}\n" for file in files]
+    (folder / SHA256SUMS).write_text("".join(lines), encoding="utf-8")
 
 
 def _fp32_model(source: Path) -> onnx.ModelProto:

@@ -7,7 +7,7 @@
     │   ├── ModelNotFoundError      no such model, file, or dtype of it here
     │   └── UnsupportedModelError   a graph or tokenizer part twinvec does not speak
     ├── DownloadError               every source of a file failed
-    │   └── IntegrityError          a file is not the one that was pinned or announced
+    │   └── IntegrityError          a file is not the one that was pinned, recorded or announced
     ├── InferenceError              ONNX Runtime or the tokenizer failed on an input
     ├── SyncUnavailableError        `encode` cannot wait here; `aencode` can
     ├── ParityError                 vectors differ from those recorded with the weights
@@ -54,7 +54,7 @@ class DownloadError(TwinvecError):
 
 
 class IntegrityError(DownloadError):
-    """A file's hash is not the one that was pinned or announced by its source."""
+    """A file's hash is not the one that was pinned, recorded or announced by its source."""
 
     def __init__(self, file: str, expected: str, found: str, way_out: str = "") -> None:
         """Name the file, both hashes, and what to do."""

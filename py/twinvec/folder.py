@@ -64,7 +64,7 @@ EXACT = ("fp32", *DERIVED)
 measured: cosine 0.996 between runtimes, at the lowest."""
 
 SHA256SUMS = "SHA256SUMS"
-"""The file in which a model folder made here records the hashes of its files."""
+"""The file in which a model folder made here records the hashes of its other files."""
 
 PROBES_FILE = "probes.json"
 """The file in which it records the vectors that its weights gave; see `selfcheck`."""

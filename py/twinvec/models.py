@@ -15,6 +15,8 @@ from twinvec.folder import (
     DERIVED,
     DTYPES,
     OPTIONAL_FILES,
+    PROBES_FILE,
+    SHA256SUMS,
     ModelInfo,
     check_dtype,
     onnx_path,
@@ -60,7 +62,8 @@ def resolve(
     Raises:
         ModelNotFoundError: there is no such model or dtype.
         DownloadError: the model is not cached, and its source cannot be reached.
-        IntegrityError: a file is not the one that was pinned, or that the Hub announces.
+        IntegrityError: a file is not the one that was pinned, that the Hub announces, or that a
+            local folder's `SHA256SUMS` records.
         ValueError: the dtype is unknown.
     """
     check_dtype(dtype)
@@ -68,7 +71,7 @@ def resolve(
     if model is None:
         return _default(dtype, local_files_only=local_files_only, cache=cache)
     if Path(model).is_dir():
-        return Path(model), ModelInfo.from_folder(Path(model), dtype)
+        return Path(model), _own(Path(model), dtype)
     name = str(model)
     pin = PINS.get(name) if isinstance(model, str) else None
     if pin and revision in (None, pin.revision):
@@ -89,6 +92,28 @@ def resolve(
         cache=cache,
     )
     return folder, ModelInfo.from_folder(folder, dtype, name=name, revision=folder.name)
+
+
+def _own(folder: Path, dtype: str) -> ModelInfo:
+    """Read a user's own folder, and check it by `SHA256SUMS` where it has that; delete nothing."""
+    recorded = recorded_hashes(folder)
+    # Before anything is read from them: an altered file may not even be JSON.
+    for path in (*CONFIG_FILES, *OPTIONAL_FILES, PROBES_FILE):
+        if path in recorded and (folder / path).is_file():
+            _check_own(folder, path, recorded, sha256_of(folder / path))
+    info = ModelInfo.from_folder(folder, dtype)
+    for path, facts in info.files.items():
+        _check_own(folder, path, recorded, facts["sha256"])
+    return info
+
+
+def _check_own(folder: Path, path: str, recorded: Mapping[str, str], found: str) -> None:
+    if found != recorded.get(path, found):
+        way_out = (
+            f"It changed after {folder / SHA256SUMS} was written. Make the folder again with "
+            f"twinvec convert, or delete {SHA256SUMS} if the change was made on purpose."
+        )
+        raise IntegrityError(str(folder / path), recorded[path], found, way_out)
 
 
 def _default(dtype: str, *, local_files_only: bool, cache: Path) -> tuple[Path, ModelInfo]:

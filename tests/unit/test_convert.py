@@ -17,7 +17,7 @@ from synthetic import TINY, Weights, tiny_bert, write_tiny
 from twinvec.convert import bert_graph, convert_folder
 from twinvec.download import sha256_of
 from twinvec.errors import ModelError, UnsupportedModelError
-from twinvec.folder import CONFIG_FILES, ModelInfo, recorded_hashes
+from twinvec.folder import CONFIG_FILES, PROBES_FILE, ModelInfo, recorded_hashes
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -198,7 +198,8 @@ def test_a_converted_folder_is_a_model(source: Path, tmp_path: Path) -> None:
     info = ModelInfo.from_folder(convert_folder(source, tmp_path / "deep" / "made"), "fp32")
     assert (info.dim, info.max_length, info.pooling) == (HIDDEN, POSITIONS, "cls")
     recorded = recorded_hashes(tmp_path / "deep" / "made")
-    assert recorded == {"onnx/model.onnx": info.files["onnx/model.onnx"]["sha256"]}
+    read = {path: facts["sha256"] for path, facts in info.files.items()}
+    assert recorded == read | {PROBES_FILE: sha256_of(tmp_path / "deep" / "made" / PROBES_FILE)}
 
 
 def test_a_failure_leaves_what_was_there(source: Path, tmp_path: Path) -> None:

@@ -150,6 +150,57 @@ def test_a_local_folder_is_taken_as_it_is(tmp_path: Path) -> None:
         assert (folder, info.name, info.revision) == (tmp_path, tmp_path.name, None)
 
 
+def make_own_folder(source: Path) -> tuple[Path, dict[str, str]]:
+    """Write a model with external data, and beside it what `sha256sum` prints of it."""
+    files = {**FILES, "onnx/model.onnx_data": b"more weights"}
+    for path, content in files.items():
+        (source / path).parent.mkdir(exist_ok=True, parents=True)
+        (source / path).write_bytes(content)
+    recorded = digests(files)
+    lines = (f"{digest}  {path}\n" for path, digest in recorded.items())
+    (source / "SHA256SUMS").write_text("".join(lines), encoding="utf-8")
+    return source, recorded
+
+
+@pytest.mark.parametrize("path", [*JSON_FILES, "onnx/model.onnx", "onnx/model.onnx_data"])
+@pytest.mark.parametrize("damage", ["flipped", "truncated", "a page"])
+def test_a_local_folder_is_checked_and_never_changed(
+    tmp_path: Path, path: str, damage: str
+) -> None:
+    folder, recorded = make_own_folder(tmp_path / "mine")
+    good = (folder / path).read_bytes()
+    assert resolve(folder, dtype="fp32")[1].files[path]["sha256"] == recorded[path]
+
+    bad = {"flipped": bytes([good[0] ^ 1]) + good[1:], "truncated": good[:-1], "a page": PAGE}
+    (folder / path).write_bytes(bad[damage])
+    before = {file: file.read_bytes() for file in folder.rglob("*") if file.is_file()}
+    with pytest.raises(IntegrityError, match="delete SHA256SUMS") as caught:
+        resolve(folder, dtype="fp32")
+    assert caught.value.file == str(folder / path)
+    assert caught.value.expected == recorded[path]
+    assert {file: file.read_bytes() for file in folder.rglob("*") if file.is_file()} == before
+
+    (folder / path).write_bytes(good)
+    resolve(folder, dtype="fp32")
+
+
+def test_a_local_folder_changed_on_purpose_is_opened_without_its_record(tmp_path: Path) -> None:
+    folder, _ = make_own_folder(tmp_path)
+    (folder / "onnx" / "model.onnx").write_bytes(b"other weights")
+    (folder / "onnx" / "model_fp16.onnx").write_bytes(b"not in use")
+    (folder / "SHA256SUMS").unlink()
+    _, info = resolve(folder, dtype="fp32")
+    assert info.files["onnx/model.onnx"]["sha256"] == sha256(b"other weights").hexdigest()
+
+
+def test_a_file_that_a_record_does_not_name_is_taken_as_it_is(tmp_path: Path) -> None:
+    folder, _ = make_own_folder(tmp_path)
+    (folder / "special_tokens_map.json").write_text("{}", encoding="utf-8")
+    (folder / "onnx" / "model_fp16.onnx").write_bytes(b"not in use")
+    _, info = resolve(folder, dtype="fp32")
+    assert "special_tokens_map.json" in info.files
+
+
 BAD_NAMES = ["bge-small", "a/b/c", "./a", "../a", "/a", "~/a", "a/", "a b/c", "a/b--c", Path("a/b")]
 
 
