@@ -1,7 +1,7 @@
 /**
  * What Python sees of a loaded model: its tokenizer and its sessions.
  *
- * @import { ModelInfo, OpenedSession, Output, Progress, Run, SessionMethods } from "./protocol.js"
+ * @import { ExternalData, ModelInfo, OpenedSession, Output, Progress, Run, SessionMethods } from "./protocol.js"
  * @typedef {(progress: Progress) => void} Report
  */
 
@@ -27,17 +27,24 @@ export async function openModel(base, name, asked, report) {
     throw named("ModelNotFoundError", `${info.name} has no dtype ${dtype} here; it has ${dtypes}`);
   }
   const folder = info.name.split("/").map(encodeURIComponent).join("/");
-  const fetchOne = (/** @type {string | undefined} */ path) => {
-    const expected = path && info.files[path];
-    if (!path || !expected) throw new Error(`models/manifest.json lists no ${path}; build again`);
+  const fetchOne = async (/** @type {string} */ path) => {
+    const expected = info.files[path];
+    if (!expected) throw new Error(`models/manifest.json lists no ${path}; build again`);
     const url = new URL(`models/${folder}/${path}`, base);
     return fetchVerified(url, path, expected, (progress) =>
       report({ name: info.name, file: path, ...progress }),
     );
   };
+  const fetchBlob = async (/** @type {string} */ path) => new Blob([await fetchOne(path)]);
+  const weights = info.weights[dtype] ?? "";
+  const external = Object.keys(info.files)
+    .filter((path) => path.startsWith(`${weights}_data`))
+    .map(async (path) => ({ path: path.replace("onnx/", ""), data: await fetchBlob(path) }));
   const [tokenizer, sessions] = await Promise.all([
     fetchOne("tokenizer.json").then((bytes) => openTokenizer(base, bytes)),
-    fetchOne(info.weights[dtype]).then((bytes) => openSessions(base, new Blob([bytes]), report)),
+    Promise.all([fetchBlob(weights), ...external]).then(([onnx, ...externalData]) =>
+      openSessions(base, onnx, externalData, report),
+    ),
   ]);
   return new Model(info, dtype, tokenizer, sessions);
 }
@@ -162,17 +169,20 @@ async function openTokenizer(base, bytes) {
 
 /**
  * @param {URL} base
- * @param {Blob} weights  shared by all session workers without a copy
+ * @param {Blob} weights  the ONNX file; Blobs are shared by all session workers without a copy
+ * @param {ExternalData[]} externalData
  * @param {Report} report
  */
-async function openSessions(base, weights, report) {
+async function openSessions(base, weights, externalData, report) {
   const step = { name: "runtime", file: "onnxruntime-web" };
   report({ status: "initiate", ...step });
   const runtime = new URL("runtime/onnxruntime-web/", base).href;
   const count = Math.min(MOST_SESSIONS, navigator.hardwareConcurrency || 1);
   /** @type {Client<SessionMethods>[]} */
   const clients = Array.from({ length: count }, () => new Client(new URL("session.js", base)));
-  const opened = clients.map((client) => client.request("open", { runtime, weights }));
+  const opened = clients.map((client) =>
+    client.request("open", { runtime, weights, externalData }),
+  );
   const [{ inputNames, outputNames, version }] =
     /** @type {[OpenedSession]} */ (await Promise.all(opened));
   report({ status: "done", ...step });

@@ -14,8 +14,12 @@
  *
  * @typedef {object} SessionMethods
  *   What `host.js` asks of `session.js`.
- * @property {(params: { runtime: string, weights: Blob }) => OpenedSession} open
+ * @property {(params: { runtime: string, weights: Blob, externalData: ExternalData[] }) =>
+ *   OpenedSession} open
  * @property {(params: { run: Run, output: string }) => Output} run
+ *
+ * @typedef {{ path: string, data: Blob }} ExternalData
+ *   Weights outside the ONNX file, under the name by which it refers to them.
  *
  * @typedef {{ inputNames: readonly string[], outputNames: readonly string[],
  *   version: string | undefined }} OpenedSession

@@ -17,12 +17,13 @@ let session;
 
 /** @type {Handlers<SessionMethods>} */
 const handlers = {
-  async open({ runtime, weights }) {
+  async open({ runtime, weights, externalData }) {
     ort = await import(new URL("ort.wasm.bundle.min.mjs", runtime).href);
     ort.env.wasm.numThreads = 1;
     ort.env.wasm.wasmPaths = { wasm: new URL("ort-wasm-simd-threaded.wasm", runtime) };
     const bytes = new Uint8Array(await weights.arrayBuffer());
-    session = await ort.InferenceSession.create(bytes, { executionProviders: ["wasm"] });
+    const options = { executionProviders: ["wasm"], externalData };
+    session = await ort.InferenceSession.create(bytes, options);
     const { inputNames, outputNames } = session;
     return { value: { inputNames, outputNames, version: ort.env.versions.web } };
   },

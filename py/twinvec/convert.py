@@ -78,13 +78,11 @@ def convert_folder(source: Path, folder: Path, dtypes: Sequence[str] = ("fp32",)
             if (source / file).is_file():
                 (made / file).parent.mkdir(exist_ok=True)
                 shutil.copyfile(source / file, made / file)
-        hashes = []
         for dtype in dtypes:
-            path = onnx_path(dtype)
-            onnx.save(model if dtype == "fp32" else make_variant(model, dtype), made / path)
-            hashes.append(f"{sha256_of(made / path)}  {path}\n")
+            path = made / onnx_path(dtype)
+            onnx.save(model if dtype == "fp32" else make_variant(model, dtype), path)
         (made / PROBES_FILE).write_text(json.dumps(_probes(made, dtypes)), encoding="utf-8")
-        (made / SHA256SUMS).write_text("".join(hashes), encoding="utf-8")
+        _record_hashes(made)
         if folder.exists():
             folder.replace(Path(temporary) / "old")
         try:
@@ -105,16 +103,34 @@ def _probes(folder: Path, dtypes: Sequence[str]) -> dict[str, Any]:
     return probes
 
 
+def _record_hashes(folder: Path) -> None:
+    """Write what `sha256sum` prints for all files; `folder.recorded_hashes` reads it."""
+    files = sorted(file for file in folder.rglob("*") if file.is_file())
+    lines = [f"{sha256_of(file)}  {file.relative_to(folder).as_posix()}\n" for file in files]
+    (folder / SHA256SUMS).write_text("".join(lines), encoding="utf-8")
+
+
 def _fp32_model(source: Path) -> onnx.ModelProto:
     file = source / onnx_path("fp32")
     try:
         if file.is_file():
-            return onnx.load(file)
+            return _load(file)
         file = source / "model.safetensors"
         weights = load_file(file)
-    except (SafetensorError, DecodeError, OSError) as err:
+    except (SafetensorError, DecodeError, onnx.checker.ValidationError, OSError) as err:
         raise ModelError(f"{file} cannot be read: {err}") from err
     return bert_graph(read_json(source / "config.json"), weights)
+
+
+def _load(file: Path) -> onnx.ModelProto:
+    """Read an ONNX file with its external data."""
+    if not file.is_symlink():
+        return onnx.load(file)
+    # `onnx` refuses external data that are links, as all files in the Hub's cache are.
+    with tempfile.TemporaryDirectory() as folder:
+        for part in file.parent.glob(f"{file.name}*"):
+            shutil.copyfile(part, Path(folder) / part.name)
+        return onnx.load(Path(folder) / file.name)
 
 
 def bert_graph(config: Mapping[str, Any], weights: Mapping[str, NDArray[Any]]) -> onnx.ModelProto:

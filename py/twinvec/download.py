@@ -19,7 +19,7 @@ from twinvec.errors import DownloadError, IntegrityError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["Source", "Url", "Wheel", "cache_root", "fetch", "sha256_of"]
+__all__ = ["Source", "Url", "Wheel", "cache_root", "discard", "fetch", "sha256_of"]
 
 _TIMEOUT = 30.0  # seconds without an answer before a source counts as failed
 
@@ -107,6 +107,14 @@ def sha256_of(file: Path) -> str:
     """Hash a file's content; lower-case hexadecimal."""
     with file.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def discard(file: Path) -> None:
+    """Delete a cached file; in the Hub's cache it is a link, whose content goes too."""
+    while file.is_symlink():
+        link, file = file, file.parent / file.readlink()
+        link.unlink()
+    file.unlink(missing_ok=True)
 
 
 def fetch(name: str, sha256: str, sources: Sequence[Source], cache_dir: Path | None = None) -> Path:

@@ -115,7 +115,7 @@ class Embedder:
         return {
             "model": info.name,
             "revision": info.revision,
-            "weights_sha256": info.files[info.weights[self.dtype]]["sha256"],
+            "weights_sha256": info.weights_sha256(self.dtype),
             "tokenizer_sha256": info.files["tokenizer.json"]["sha256"],
             "parity": self.parity,
             "dim": info.dim,

@@ -7,7 +7,7 @@
     │   ├── ModelNotFoundError      no such model, file, or dtype of it here
     │   └── UnsupportedModelError   a graph or tokenizer part twinvec does not speak
     ├── DownloadError               every source of a file failed
-    │   └── IntegrityError          a file is not the one that was pinned
+    │   └── IntegrityError          a file is not the one that was pinned, recorded or announced
     ├── InferenceError              ONNX Runtime or the tokenizer failed on an input
     ├── SyncUnavailableError        `encode` cannot wait here; `aencode` can
     ├── ParityError                 vectors differ from those recorded with the weights
@@ -56,7 +56,7 @@ class DownloadError(TwinvecError):
 
 
 class IntegrityError(DownloadError):
-    """A file's SHA-256 differs from the pinned one."""
+    """A file's hash is not the one that was pinned, recorded or announced by its source."""
 
     def __init__(self, file: str, expected: str, found: str, way_out: str = "") -> None:
         """Name the file, both hashes, and what to do."""
@@ -64,7 +64,7 @@ class IntegrityError(DownloadError):
             "Nothing was kept. Something between here and the source altered the file, or it was "
             "replaced there: try again on another network, or update twinvec if it was."
         )
-        super().__init__(f"{file}: SHA-256 mismatch: expected {expected}, found {found}. {way_out}")
+        super().__init__(f"{file}: hash mismatch: expected {expected}, found {found}. {way_out}")
         self.file, self.expected, self.found = file, expected, found
 
 

@@ -7,7 +7,9 @@ It has the Transformers.js layout: `config.json`, `tokenizer.json`, `tokenizer_c
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import asdict, dataclass, field
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Literal
 
 from twinvec.download import sha256_of
@@ -15,7 +17,7 @@ from twinvec.errors import ModelError, ModelNotFoundError, UnsupportedModelError
 from twinvec.pooling import Pooling, pooling_mode
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
 __all__ = [
@@ -33,6 +35,7 @@ __all__ = [
     "read_json",
     "recorded_hashes",
     "weights_file",
+    "weights_parts",
 ]
 
 DTYPES = {
@@ -61,7 +64,7 @@ EXACT = ("fp32", *DERIVED)
 measured: cosine 0.996 between runtimes, at the lowest."""
 
 SHA256SUMS = "SHA256SUMS"
-"""The file in which a model folder made here records the hashes of its files."""
+"""The file in which a model folder made here records the hashes of its other files."""
 
 PROBES_FILE = "probes.json"
 """The file in which it records the vectors that its weights gave; see `selfcheck`."""
@@ -93,7 +96,7 @@ class ModelInfo:
     document_prompt: str
     """What it expects before a text that is searched for."""
     weights: dict[str, str]
-    """dtype -> path of its ONNX file, relative to the model's folder."""
+    """dtype -> path of its ONNX file, relative to the model's folder; see `weights_parts`."""
     files: dict[str, dict[str, Any]] = field(default_factory=dict)
     """path -> {"bytes": size, "sha256": hash}."""
     probes: dict[str, Any] = field(default_factory=dict)
@@ -107,6 +110,16 @@ class ModelInfo:
     def to_json(self) -> dict[str, Any]:
         """Give a JSON-ready copy."""
         return asdict(self)
+
+    def weights_sha256(self, dtype: str) -> str:
+        """Hash a dtype's weights; lower-case hexadecimal.
+
+        The ONNX file's SHA-256. With external data the SHA-256 of all parts' hexadecimal digests,
+        joined in the order of `weights_parts`.
+        """
+        parts = weights_parts(self.weights[dtype], self.files)
+        digests: list[str] = [self.files[part]["sha256"] for part in parts]
+        return digests[0] if len(digests) == 1 else sha256("".join(digests).encode()).hexdigest()
 
     @classmethod
     def from_folder(
@@ -135,7 +148,8 @@ class ModelInfo:
         if "hidden_size" not in config:
             raise ModelError(f"{folder / 'config.json'} has no hidden_size; is it an encoder?")
         prompts, probes = _prompts(folder), _probes(folder)
-        names = [*CONFIG_FILES, weights]
+        onnx_files = (f"onnx/{file.name}" for file in (folder / "onnx").iterdir())
+        names = [*CONFIG_FILES, *weights_parts(weights, onnx_files)]
         names += [extra for extra in OPTIONAL_FILES if (folder / extra).is_file()]
         return cls(
             name=name or folder.resolve().name,
@@ -157,7 +171,7 @@ def weights_file(folder: Path, dtype: str) -> str:
     Raises:
         ValueError: no such dtype exists.
         ModelNotFoundError: this model does not have it.
-        UnsupportedModelError: the weights are in external data.
+        UnsupportedModelError: they are in external data that Transformers.js would not find.
     """
     check_dtype(dtype)
     path = onnx_path(dtype)
@@ -168,12 +182,23 @@ def weights_file(folder: Path, dtype: str) -> str:
             + (f"dtype {', '.join(present)}" if present else "no ONNX file under onnx/")
             + (f"; make {dtype} of fp32 with: twinvec convert" if dtype in DERIVED else "")
         )
-    if (folder / f"{path}_data").is_file():
+    if (folder / f"{path}.data").is_file():  # as PyTorch's exporter names it
         raise UnsupportedModelError(
-            f"{folder / path} keeps its weights in external data ({path}_data), which twinvec does "
-            "not hash and the browser does not load; save them in one file"
+            f"{folder / path} keeps its weights in {path}.data, which the Transformers.js layout "
+            f"has no place for (it has {path}_data); make a folder in that layout of it with: "
+            "twinvec convert"
         )
     return path
+
+
+def weights_parts(weights: str, paths: Iterable[str]) -> list[str]:
+    """Choose an ONNX file and its external data among paths, in this order.
+
+    Transformers.js names external data `<weights>_data`, and more of it `<weights>_data_1`,
+    `<weights>_data_2` and so on.
+    """
+    part = re.compile(re.escape(weights) + r"(_data(_\d+)?)?")
+    return sorted(filter(part.fullmatch, paths), key=lambda path: (len(path), path))
 
 
 def read_json(file: Path) -> Any:

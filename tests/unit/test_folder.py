@@ -151,9 +151,28 @@ def test_pooling_is_read_as_newer_versions_write_it(
     assert ModelInfo.from_folder(folder, "fp32").pooling == expected
 
 
-def test_external_data_is_refused(folder: Path) -> None:
-    write(folder, {"onnx/model.onnx_data": b"weights"})
-    with pytest.raises(UnsupportedModelError, match=r"onnx/model\.onnx_data"):
+def test_external_data_belong_to_the_weights(folder: Path) -> None:
+    alone = ModelInfo.from_folder(folder, "fp32")
+    assert alone.weights_sha256("fp32") == alone.files["onnx/model.onnx"]["sha256"]
+
+    parts = {f"onnx/model.onnx_data{suffix}": b"" for suffix in ("", "_1", "_2", "_10")}
+    others = [
+        "model.onnx_data_x",
+        "model.onnx_data.bak",
+        "model_fp16.onnx_data",
+        "amodel.onnx_data",
+    ]
+    write(folder, {**parts, **{f"onnx/{name}": b"" for name in others}})
+    info = ModelInfo.from_folder(folder, "fp32")
+    assert info.weights == alone.weights
+    assert info.files.keys() - alone.files.keys() == parts.keys()
+    digests = [info.files[path]["sha256"] for path in ("onnx/model.onnx", *parts)]
+    assert info.weights_sha256("fp32") == sha256("".join(digests).encode()).hexdigest()
+
+
+def test_other_external_data_are_refused_with_the_way_out(folder: Path) -> None:
+    write(folder, {"onnx/model.onnx.data": b"weights"})
+    with pytest.raises(UnsupportedModelError, match=r"onnx/model\.onnx\.data.*twinvec convert"):
         ModelInfo.from_folder(folder, "fp32")
 
 

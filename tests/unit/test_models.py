@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import shutil
-import threading
 import zipfile
 from hashlib import sha256
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import huggingface_hub.constants
 import pytest
 
+from fake_hub import REVISION, Hub, point_hub_at, running_hub
 from synthetic import write_tiny
 from twinvec import models
 from twinvec.errors import DownloadError, IntegrityError, ModelNotFoundError
@@ -23,15 +20,12 @@ from twinvec.pins import DEFAULT, EMBEDDED, PINS, Pin, PinnedWheel
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-REVISION = "c0ffee00" * 5
-POLL = 0.01  # seconds that a server may take to notice its shutdown
 JSON_FILES = {
     "config.json": b'{"hidden_size": 4, "max_position_embeddings": 8}',
     "tokenizer.json": b'{"model": {}}',
     "tokenizer_config.json": b'{"model_max_length": 8}',
 }
 FILES = {**JSON_FILES, "onnx/model.onnx": b"weights", "onnx/model_fp16.onnx": b"not asked for"}
-# A page at the size that the Hub announces, which is all that its client checks.
 PAGE = b"<html>"
 
 
@@ -42,79 +36,17 @@ def digests(files: dict[str, bytes]) -> dict[str, str]:
 PINNED = Pin("owner/tiny", REVISION, "cls", 6, digests(FILES), query_prompt="query: ")
 
 
-class Hub(ThreadingHTTPServer):
-    """Answers for one repository as the Hugging Face Hub does."""
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
-        self.files = dict(FILES)
-        self.requests: list[str] = []
-
-
-class _Handler(BaseHTTPRequestHandler):
-    server: Hub
-
-    def do_GET(self) -> None:
-        self.server.requests.append(self.path)
-        _, _, path = self.path.partition("?")[0].partition(f"/resolve/{REVISION}/")
-        if not self.path.startswith(("/owner/tiny/", "/api/models/owner/tiny/")):
-            self._send(404, b"", "RepoNotFound")
-        elif "/tree/" in self.path:
-            self._send(200, json.dumps(self._tree()).encode())
-        elif "/revision/" in self.path:
-            self._send(200, json.dumps({"id": "owner/tiny", "sha": REVISION}).encode())
-        else:
-            self._send(200, self.server.files[path], etag=digests(FILES)[path])
-
-    do_HEAD = do_GET  # noqa: N815 (http.server's name)
-
-    def _tree(self) -> list[dict[str, Any]]:
-        return [
-            {"type": "file", "path": path, "size": len(content), "oid": digests(FILES)[path]}
-            for path, content in self.server.files.items()
-        ]
-
-    def _send(self, status: int, body: bytes, error: str = "", etag: str = "") -> None:
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(body)))
-        self.send_header("X-Repo-Commit", REVISION)
-        self.send_header("X-Error-Code", error)
-        self.send_header("ETag", f'"{etag}"')
-        self.end_headers()
-        if self.command == "GET":
-            self.wfile.write(body)
-
-    def log_message(self, *_: object) -> None:
-        """Log nothing."""
-
-
-def point_hub_at(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Set what HF_ENDPOINT sets when huggingface_hub is imported."""
-    endpoint = f"http://127.0.0.1:{port}"
-    monkeypatch.setenv("no_proxy", "127.0.0.1")
-    constants = huggingface_hub.constants
-    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
-    monkeypatch.setattr(constants, "ENDPOINT", endpoint)
-    template = endpoint + "/{repo_id}/resolve/{revision}/{filename}"
-    monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
-
-
 @pytest.fixture
 def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
     monkeypatch.setitem(PINS, PINNED.name, PINNED)
-    with Hub() as server:
-        point_hub_at(server.server_port, monkeypatch)
-        thread = threading.Thread(target=server.serve_forever, args=(POLL,))
-        thread.start()
+    with running_hub(FILES, monkeypatch) as server:
         yield server
-        server.shutdown()
-        thread.join()
 
 
 @pytest.fixture
 def no_hub(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave the Hub's address to a port where nothing listens any more."""
-    with Hub() as closed:
+    with Hub({}) as closed:
         port = closed.server_port
     point_hub_at(port, monkeypatch)
 
@@ -136,7 +68,9 @@ def test_a_pinned_model_comes_from_the_hub_once(hub: Hub, tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("path", [path for path in FILES if "fp16" not in path])
-def test_wrong_bytes_are_refused_and_not_kept(hub: Hub, tmp_path: Path, path: str) -> None:
+def test_a_file_that_was_replaced_on_the_hub_is_refused_and_not_kept(
+    hub: Hub, tmp_path: Path, path: str
+) -> None:
     hub.files[path] = PAGE
     with pytest.raises(IntegrityError, match=path) as caught:
         resolve("owner/tiny", dtype="fp32", cache_dir=tmp_path)
@@ -214,6 +148,57 @@ def test_a_local_folder_is_taken_as_it_is(tmp_path: Path) -> None:
     for given in (tmp_path, str(tmp_path)):
         folder, info = resolve(given, dtype="fp32")
         assert (folder, info.name, info.revision) == (tmp_path, tmp_path.name, None)
+
+
+def make_own_folder(source: Path) -> tuple[Path, dict[str, str]]:
+    """Write a model with external data, and beside it what `sha256sum` prints of it."""
+    files = {**FILES, "onnx/model.onnx_data": b"more weights"}
+    for path, content in files.items():
+        (source / path).parent.mkdir(exist_ok=True, parents=True)
+        (source / path).write_bytes(content)
+    recorded = digests(files)
+    lines = (f"{digest}  {path}\n" for path, digest in recorded.items())
+    (source / "SHA256SUMS").write_text("".join(lines), encoding="utf-8")
+    return source, recorded
+
+
+@pytest.mark.parametrize("path", [*JSON_FILES, "onnx/model.onnx", "onnx/model.onnx_data"])
+@pytest.mark.parametrize("damage", ["flipped", "truncated", "a page"])
+def test_a_local_folder_is_checked_and_never_changed(
+    tmp_path: Path, path: str, damage: str
+) -> None:
+    folder, recorded = make_own_folder(tmp_path / "mine")
+    good = (folder / path).read_bytes()
+    assert resolve(folder, dtype="fp32")[1].files[path]["sha256"] == recorded[path]
+
+    bad = {"flipped": bytes([good[0] ^ 1]) + good[1:], "truncated": good[:-1], "a page": PAGE}
+    (folder / path).write_bytes(bad[damage])
+    before = {file: file.read_bytes() for file in folder.rglob("*") if file.is_file()}
+    with pytest.raises(IntegrityError, match="delete SHA256SUMS") as caught:
+        resolve(folder, dtype="fp32")
+    assert caught.value.file == str(folder / path)
+    assert caught.value.expected == recorded[path]
+    assert {file: file.read_bytes() for file in folder.rglob("*") if file.is_file()} == before
+
+    (folder / path).write_bytes(good)
+    resolve(folder, dtype="fp32")
+
+
+def test_a_local_folder_changed_on_purpose_is_opened_without_its_record(tmp_path: Path) -> None:
+    folder, _ = make_own_folder(tmp_path)
+    (folder / "onnx" / "model.onnx").write_bytes(b"other weights")
+    (folder / "onnx" / "model_fp16.onnx").write_bytes(b"not in use")
+    (folder / "SHA256SUMS").unlink()
+    _, info = resolve(folder, dtype="fp32")
+    assert info.files["onnx/model.onnx"]["sha256"] == sha256(b"other weights").hexdigest()
+
+
+def test_a_file_that_a_record_does_not_name_is_taken_as_it_is(tmp_path: Path) -> None:
+    folder, _ = make_own_folder(tmp_path)
+    (folder / "special_tokens_map.json").write_text("{}", encoding="utf-8")
+    (folder / "onnx" / "model_fp16.onnx").write_bytes(b"not in use")
+    _, info = resolve(folder, dtype="fp32")
+    assert "special_tokens_map.json" in info.files
 
 
 BAD_NAMES = ["bge-small", "a/b/c", "./a", "../a", "/a", "~/a", "a/", "a b/c", "a/b--c", Path("a/b")]
