@@ -78,6 +78,13 @@ globalThis.opened = twinvec.pipeline("feature-extraction", undefined, options)
 </script>"""
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let a test rewrite what it otherwise compares with."""
+    parser.addoption(
+        "--update-readme", action="store_true", help="write the measured tables into README.md"
+    )
+
+
 @pytest.fixture(scope="session")
 def browser_type_launch_args(
     browser_type_launch_args: dict[str, Any], playwright: Playwright

@@ -37,6 +37,7 @@ try:
     from safetensors import SafetensorError
     from safetensors.numpy import load_file
 
+    from twinvec.dynamic import make_q8
     from twinvec.variants import make_variant
 except ModuleNotFoundError as err:
     raise ModelError(
@@ -79,8 +80,7 @@ def convert_folder(source: Path, folder: Path, dtypes: Sequence[str] = ("fp32",)
                 (made / file).parent.mkdir(exist_ok=True)
                 shutil.copyfile(source / file, made / file)
         for dtype in dtypes:
-            path = made / onnx_path(dtype)
-            onnx.save(model if dtype == "fp32" else make_variant(model, dtype), path)
+            onnx.save(_in_dtype(model, dtype), made / onnx_path(dtype))
         (made / PROBES_FILE).write_text(json.dumps(_probes(made, dtypes)), encoding="utf-8")
         _record_hashes(made)
         if folder.exists():
@@ -91,6 +91,12 @@ def convert_folder(source: Path, folder: Path, dtypes: Sequence[str] = ("fp32",)
             if not (folder / SHA256SUMS).is_file():  # else another process was faster
                 raise
     return folder
+
+
+def _in_dtype(model: onnx.ModelProto, dtype: str) -> onnx.ModelProto:
+    if dtype == "fp32":
+        return model
+    return make_q8(model) if dtype == "q8" else make_variant(model, dtype)
 
 
 def _probes(folder: Path, dtypes: Sequence[str]) -> dict[str, Any]:

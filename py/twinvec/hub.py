@@ -10,7 +10,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from huggingface_hub import HfApi, constants, hf_hub_download, snapshot_download
+from huggingface_hub import HfApi, constants, hf_hub_download, scan_cache_dir, snapshot_download
 from huggingface_hub.errors import (
     HFValidationError,
     LocalEntryNotFoundError,
@@ -25,11 +25,11 @@ from twinvec.errors import DownloadError, IntegrityError, ModelNotFoundError
 from twinvec.folder import weights_parts
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from huggingface_hub.hf_api import ModelInfo, RepoSibling
 
-__all__ = ["from_hub"]
+__all__ = ["cached_files", "from_hub"]
 
 _COMMIT = re.compile("[0-9a-f]{40}")
 _MOST = 3  # times a file's size that may arrive before its download counts as failed
@@ -83,6 +83,17 @@ def from_hub(
     if optional:
         (folder / marker).touch()
     return folder
+
+
+def cached_files(cache: Path) -> Iterator[tuple[str, str, str, Path]]:
+    """Give name, revision, path in the model and place of each file in the cache."""
+    if not (cache / "hub").is_dir():
+        return
+    for repo in sorted(scan_cache_dir(cache / "hub").repos, key=lambda repo: repo.repo_id):
+        for revision in repo.revisions:
+            for file in sorted(revision.files, key=lambda file: file.file_path):
+                path = file.file_path.relative_to(revision.snapshot_path)
+                yield repo.repo_id, revision.commit_hash, path.as_posix(), file.file_path
 
 
 def _cached(name: str, revision: str, needed: Sequence[str], cache: Path) -> Path | None:

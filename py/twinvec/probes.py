@@ -1,6 +1,15 @@
 """Texts of many kinds and lengths, on which weights are compared."""
 
-__all__ = ["PROBES"]
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["PROBES", "lowest_cosine"]
 
 PROBES = (
     "",
@@ -24,3 +33,12 @@ PROBES = (
     "a long list: " + ", ".join(f"item {number}" for number in range(60)),
 )
 """14 texts, from none to a few hundred tokens."""
+
+
+def lowest_cosine(vectors: NDArray[np.float32], expected: NDArray[np.float32]) -> float:
+    """Compare row with row, float [n, dim] each; float64, so that 0.9999997 means something."""
+    left, right = vectors.astype(np.float64), expected.astype(np.float64)
+    norms = np.linalg.norm(left, axis=1) * np.linalg.norm(right, axis=1)
+    cosines = (left * right).sum(axis=1) / np.maximum(norms, 1e-12)
+    # A text without tokens is a zero vector, on both sides alike.
+    return float(np.where((left == right).all(axis=1), 1, cosines).min())

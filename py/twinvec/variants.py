@@ -38,7 +38,7 @@ def make_variant(model: onnx.ModelProto, dtype: str) -> onnx.ModelProto:
 
     Args:
         model: any graph whose weights are float32 initializers; it is left as it is.
-        dtype: one of `folder.DERIVED`.
+        dtype: `w8` or `w16`.
     """
     made = onnx.ModelProto()
     made.CopyFrom(model)

@@ -46,12 +46,13 @@ class VectorsFile:
         if self.part.exists():
             self._take_up()
 
-    def fill(self, texts: Iterable[str], embedder: Embedder) -> None:
+    def fill(self, texts: Iterable[str], embedder: Embedder, prompt: str) -> None:
         """Embed the texts whose rows are missing, show progress, and give the file its name.
 
         Args:
             texts: all of them, from the first on.
             embedder: the one that `made_of` tells of.
+            prompt: put before every text.
 
         Raises:
             TwinvecError: there are fewer texts than rows.
@@ -64,7 +65,7 @@ class VectorsFile:
         missing = islice(texts, self.rows, count)
         with self._open() as stream, tqdm(total=count, initial=self.rows, unit=" texts") as bar:
             while chunk := list(islice(missing, CHUNK)):
-                stream.write(embedder.encode(chunk).astype("<f4", copy=False).data)
+                stream.write(embedder.encode(chunk, prompt=prompt).astype("<f4", copy=False).data)
                 self._commit(stream, self.rows + len(chunk), before + embedder.truncated)
                 bar.update(len(chunk))
         if self.rows != count:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from twinvec.cli.embed import embed
-from twinvec.cli.models import convert, verify
+from twinvec.cli.models import convert, models, verify
 from twinvec.cli.options import as_json
 from twinvec.errors import TwinvecError
 from twinvec.serve import make_server
@@ -99,5 +99,5 @@ def serve(folder: Path, port: int, isolated: bool, as_json: bool) -> None:
             click.echo("Ended.", err=True)
 
 
-for verb in (convert, embed, verify):
+for verb in (convert, embed, models, verify):
     main.add_command(verb)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from twinvec.cli.options import as_json
 from twinvec.corpus import FORMATS, Corpus, Format, format_of
 from twinvec.download import sha256_of
 from twinvec.embedder import Embedder
@@ -63,7 +64,12 @@ _INTERRUPTED = 130  # the exit code that a shell gives for Ctrl+C
     help="Which weights.",
 )
 @click.option("--revision", help="A commit, branch or tag on the Hub.")
-@click.option("--json", "as_json", is_flag=True, help="Report as one JSON object.")
+@click.option(
+    "--max-length",
+    type=click.IntRange(min=1),
+    help="Tokens that a text may have; the model's own limit unless given.",
+)
+@as_json
 def embed(
     *,
     file: Path,
@@ -76,6 +82,7 @@ def embed(
     model: str | None,
     dtype: str,
     revision: str | None,
+    max_length: int | None,
     as_json: bool,
 ) -> None:
     """Embed the texts in FILE, or in standard input for -, into a NumPy file.
@@ -97,7 +104,9 @@ def embed(
             skipped: list[int] | None = [] if on_error == "skip" else None
             # Before the model is opened, so that a bad record is told at once.
             count = sum(1 for _ in corpus.texts(skipped))
-            embedder = Embedder.from_pretrained(model, dtype=dtype, revision=revision)
+            embedder = Embedder.from_pretrained(
+                model, dtype=dtype, revision=revision, max_length=max_length
+            )
             report = _embed(corpus, count, embedder, out, on_error=on_error, prompt=prompt)
             embedder.close()
     except KeyboardInterrupt:
@@ -151,7 +160,7 @@ def _embed(
         click.echo(f"{vectors.part} cannot be continued{why}; starting anew.", err=True)
     start = time.perf_counter()
     texts = corpus.texts([] if on_error == "skip" else None)
-    vectors.fill((prompt + text for text in texts), embedder)
+    vectors.fill(texts, embedder, prompt)
     return {
         "count": count,
         "continued": continued,

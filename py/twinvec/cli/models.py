@@ -1,9 +1,12 @@
-"""`twinvec convert` and `twinvec verify`: what a model's weights are, and how near they come."""
+"""`twinvec models`, `convert` and `verify`: what weights there are, and how near they come."""
 
 from __future__ import annotations
 
 import json
 import tempfile
+import warnings
+from dataclasses import asdict
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,9 +14,11 @@ import click
 
 from twinvec.cli.options import as_json
 from twinvec.embedder import Embedder
-from twinvec.errors import ModelNotFoundError, ParityError
+from twinvec.errors import ModelNotFoundError, ParityError, TruncationWarning
 from twinvec.folder import DERIVED, DTYPES, ModelInfo, onnx_path, parity
-from twinvec.probes import PROBES
+from twinvec.models import list_weights
+from twinvec.pins import DEFAULT
+from twinvec.probes import PROBES, lowest_cosine
 from twinvec.selfcheck import PROBE_POOLING, check, probe_texts
 
 if TYPE_CHECKING:
@@ -22,7 +27,33 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["convert", "verify"]
+__all__ = ["convert", "models", "verify"]
+
+
+@click.command()
+@as_json
+def models(as_json: bool) -> None:
+    """List the models that twinvec knows, and what else is cached, with their weights.
+
+    Parity is exact where CPython and the browser give the same vectors. Weights without a size are
+    made here of fp32 ones when first asked for. Any other model on the Hugging Face Hub that has an
+    onnx/ folder in the Transformers.js layout can be named as well.
+    """
+    found = list_weights()
+    if as_json:
+        rows = [
+            asdict(one) | {"file": one.file and str(one.file), "parity": parity(one.dtype)}
+            for one in found
+        ]
+        click.echo(json.dumps(rows))
+        return
+    for (model, revision), group in groupby(found, lambda one: (one.model, one.revision)):
+        default = " (default)" if model == DEFAULT.name else ""
+        click.echo(f"{model}{default}, revision {revision[:12]}")
+        for one in group:
+            size = f"{one.bytes / 1e6:.1f} MB" if one.bytes else ""
+            cached = "cached" if one.file else ""
+            click.echo(f"  {one.dtype:6} {parity(one.dtype):11} {size:>9}  {cached}".rstrip())
 
 
 @click.command()
@@ -81,7 +112,7 @@ def _row(folder: Path, dtype: str, expected: NDArray[np.float32] | None) -> dict
     size = (folder / onnx_path(dtype)).stat().st_size
     row: dict[str, Any] = {"dtype": dtype, "bytes": size, "parity": parity(dtype)}
     if expected is not None:
-        row["cosine"] = float((expected * _vectors(folder, dtype)).sum(axis=1).min())
+        row["cosine"] = lowest_cosine(_vectors(folder, dtype), expected)
     return row
 
 
@@ -102,7 +133,9 @@ def _checked(folder: Path, dtype: str) -> dict[str, Any]:
 
 def _vectors(folder: Path, dtype: str) -> NDArray[np.float32]:
     embedder = Embedder.from_pretrained(folder, dtype=dtype, self_check=False)
-    vectors = embedder.encode(PROBES)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", TruncationWarning)  # these are not the user's texts
+        vectors = embedder.encode(PROBES)
     embedder.close()
     return vectors
 
