@@ -12,10 +12,12 @@ import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 from playwright.sync_api import Browser
 
 from conftest import ROOT, overlay, serving
+from synthetic import write_tiny
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
@@ -38,11 +40,35 @@ def test_the_commands_are_those_that_are_run_here() -> None:
     assert commands() == [
         "python build.py",
         "python build.py test",
+        "twinvec models",
+        "twinvec embed texts.txt --out vectors.npy",
+        "twinvec convert model onnx-model",
+        "twinvec verify onnx-model",
+        "twinvec site public --dtype w8",
         "python build.py check",
+        "python build.py bench",
         "python build.py test -k parity",
     ]
     run = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
     assert "python build.py test\n" in run
+
+
+def test_the_twinvec_commands_run(tmp_path: Path) -> None:
+    (tmp_path / "texts.txt").write_text("Hello world.\nI love pandas!\n", encoding="utf-8")
+    write_tiny(tmp_path / "model")
+    for line in commands():
+        program, *arguments = shlex.split(line)
+        if program == "twinvec":
+            answer = subprocess.run(
+                [Path(sys.executable).with_name(program), *arguments],
+                cwd=tmp_path,
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            assert answer.returncode == 0, answer.stderr
+    assert np.load(tmp_path / "vectors.npy").shape == (2, 384)
+    assert (tmp_path / "public" / "index.html").is_file()
 
 
 def test_build_ranks_the_texts_and_says_how_to_serve() -> None:
@@ -79,7 +105,7 @@ def test_the_test_command_collects(line: str) -> None:
 
 def test_help_names_every_verb() -> None:
     answer = build_py("--help")
-    for verb in ("serve", "test", "check"):
+    for verb in ("serve", "test", "bench", "check"):
         assert re.search(rf"^\s+{verb}\s+\w", answer.stdout, flags=re.MULTILINE)
 
 

@@ -92,7 +92,9 @@ def sites(tmp_path_factory: pytest.TempPathFactory, manifest: dict[str, Any]) ->
 
 
 @pytest.fixture(
-    scope="module", params=[(model, dtype) for model in DTYPES for dtype in DTYPES[model]], ids=str
+    scope="module",
+    params=[(model, dtype) for model in DTYPES for dtype in DTYPES[model]],
+    ids="-".join,
 )
 def pair(
     request: pytest.FixtureRequest, browser: Browser, sites: Sites, texts: list[str]
@@ -159,6 +161,9 @@ STORED = {
 }
 
 
+@pytest.mark.parametrize(
+    "pair", [("default", dtype) for dtype in DTYPES["default"]], indirect=True, ids="-".join
+)
 def test_the_table_of_the_readme(pair: Pair, request: pytest.FixtureRequest) -> None:
     """With --update-readme each row is written instead."""
     info, dtype = pair.embedder.info, pair.embedder.dtype
