@@ -4,7 +4,7 @@
  * Requests carry an id, so that any number may be under way. A worker that dies rejects all of
  * them, and whatever is asked of it later.
  *
- * @import { ErrorData, Progress, Reply, Request } from "./protocol.js"
+ * @import { Abort, ErrorData, Progress, Reply, Request } from "./protocol.js"
  */
 
 /**
@@ -44,16 +44,25 @@ export class Client {
    * @template {keyof Methods & string} M
    * @param {M} method
    * @param {Parameters<Methods[M]>[0]} params
-   * @param {{ transfer?: Transferable[], onProgress?: (progress: Progress) => void }} [options]
+   * @param {{ transfer?: Transferable[], onProgress?: (progress: Progress) => void,
+   *   signal?: AbortSignal | undefined }} [options]
    * @returns {Promise<ReturnType<Methods[M]>>}
    */
-  request(method, params, { transfer = [], onProgress } = {}) {
+  request(method, params, { transfer = [], onProgress, signal } = {}) {
     if (this.ended) return Promise.reject(this.ended);
+    if (signal?.aborted) return Promise.reject(signal.reason);
     const id = this.#nextId++;
+    // Answered like any request: what was done before it arrived is not taken back.
+    const abort = () => this.#worker.postMessage(/** @type {Abort} */ ({ abort: id }));
+    signal?.addEventListener("abort", abort);
     return new Promise((resolve, reject) => {
       this.#pending.set(id, { resolve, reject, onProgress });
       this.#worker.postMessage(/** @type {Request} */ ({ id, method, params }), transfer);
-    });
+    })
+      .catch((error) => {
+        throw signal?.aborted ? signal.reason : error;
+      })
+      .finally(() => signal?.removeEventListener("abort", abort));
   }
 
   /** End the worker; what is under way is rejected. */
@@ -92,22 +101,36 @@ export class Client {
  */
 
 /**
- * Answer requests in this worker.
+ * Answer requests in this worker. A handler whose request was aborted ends when it next reports
+ * progress, which then throws.
  *
  * @template {{ [M in keyof Methods]: (params: any) => any }} Methods
  * @param {Handlers<Methods>} handlers
  */
 export function serve(handlers) {
+  /** @type {Map<number, AbortController>} */
+  const underWay = new Map();
   self.onmessage = async ({ data }) => {
+    if ("abort" in data) {
+      underWay.get(data.abort)?.abort();
+      return;
+    }
     const { id, method, params } = /** @type {Request} */ (data);
+    const controller = new AbortController();
+    underWay.set(id, controller);
     /** @type {(reply: Reply, transfer?: Transferable[]) => void} */
     const post = (reply, transfer = []) => self.postMessage(reply, { transfer });
     try {
       const handler = handlers[/** @type {keyof Methods} */ (method)];
-      const { value, transfer } = await handler(params, (progress) => post({ id, progress }));
+      const { value, transfer } = await handler(params, (progress) => {
+        controller.signal.throwIfAborted();
+        post({ id, progress });
+      });
       post({ id, value }, transfer);
     } catch (error) {
       post({ id, error: errorToData(error) });
+    } finally {
+      underWay.delete(id);
     }
   };
 }

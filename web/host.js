@@ -81,28 +81,25 @@ class Model {
   }
 
   /**
-   * Run everything, each session taking the oldest run as it gets free.
+   * Run on the first session that gets free, oldest run first.
    *
-   * @param {Run[]} runs
+   * @param {Run} run
    * @param {string} output
-   * @returns {Promise<(Output | undefined)[]>}  all of them, unless one fails and rejects
+   * @returns {Promise<Output | { error: string }>}  never rejected: Python may not be waiting any
+   *   more
    */
-  run(runs, output) {
-    let failed = false;
-    const one = async (/** @type {Run} */ run) => {
+  async run(run, output) {
+    try {
       const session = await this.#take();
       try {
-        if (failed) return undefined; // the whole call is rejected already
         const transfer = Object.values(run.inputs).map(({ buffer }) => buffer);
         return await session.request("run", { run, output }, { transfer });
-      } catch (error) {
-        failed = true;
-        throw error;
       } finally {
         this.#give(session);
       }
-    };
-    return Promise.all(runs.map(one));
+    } catch (error) {
+      return { error: `${error}` };
+    }
   }
 
   dispose() {

@@ -27,6 +27,9 @@
  * @typedef {{ id: number, method: string, params: any }} Request
  *   `id` is the caller's own; every reply carries it back.
  *
+ * @typedef {{ abort: number }} Abort
+ *   End this request; it is answered with an error, unless it was done already.
+ *
  * @typedef {{ name: string, message: string, stack?: string }} ErrorData
  *
  * @typedef {{ id: number, value: unknown }
@@ -40,8 +43,8 @@
  * @property {string} [name]
  * @property {string} [file]  the file, or the named step, that this is about
  * @property {number} [progress]  per cent, with status "progress" and "progress_total"
- * @property {number} [loaded]  bytes so far
- * @property {number} [total]  bytes in all
+ * @property {number} [loaded]  bytes so far; of a call, texts
+ * @property {number} [total]  bytes in all; of a call, texts
  * @property {Record<string, { loaded: number, total: number }>} [files]  with "progress_total"
  * @property {string} [task]
  * @property {string} [model]

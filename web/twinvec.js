@@ -60,6 +60,8 @@ export class Tensor {
  * @property {boolean} [normalize]
  * @property {string} [prompt]  put before every text, such as `versions.fingerprint.query_prompt`
  * @property {boolean} [quantize]  give one bit a dimension
+ * @property {(progress: Progress) => void} [progress_callback]  told after each text
+ * @property {AbortSignal} [signal]  ends the call; other calls go on
  * @property {"binary" | "ubinary"} [precision]  whether these come as int8 or uint8
  *
  * @typedef {object} ExtractorMembers
@@ -108,11 +110,12 @@ export async function pipeline(task, model, options = {}) {
   /** @type {(texts: string | string[], options?: ExtractorOptions) => Promise<Tensor>} */
   const extract = async (texts, options = {}) => {
     const known = ["pooling", "normalize", "prompt", "quantize", "precision"];
-    checkOptions("the extractor", options, known);
+    checkOptions("the extractor", options, [...known, "progress_callback", "signal"]);
     const { pooling = "none", normalize = false, prompt = "", quantize = false } = options;
     const precision = quantize ? (options.precision ?? "binary") : "float32";
     const params = { texts: asList(texts), prompt, pooling, normalize, precision };
-    const { dims, data } = await worker.request("embed", params);
+    const { progress_callback: onProgress = () => {}, signal } = options;
+    const { dims, data } = await worker.request("embed", params, { onProgress, signal });
     return new Tensor([...dims], data);
   };
   return Object.assign(extract, {
@@ -148,12 +151,17 @@ export class SearchIndex {
    * Embed texts and append them.
    *
    * @param {string | string[]} texts
+   * @param {{ progress_callback?: (progress: Progress) => void, signal?: AbortSignal }} [options]
+   *   aborted, it adds nothing
    * @returns {Promise<{ truncated: number }>}  how many of all texts so far were too long for the
    *   model, and lost their tail
    */
-  async add(texts) {
+  async add(texts, options = {}) {
+    checkOptions("add", options, ["progress_callback", "signal"]);
+    const { progress_callback: onProgress = () => {}, signal } = options;
     const list = asList(texts);
-    const { truncated } = await this.#worker.request("add", { handle: this.#handle, texts: list });
+    const params = { handle: this.#handle, texts: list };
+    const { truncated } = await this.#worker.request("add", params, { onProgress, signal });
     this.texts.push(...list);
     return { truncated };
   }

@@ -12,7 +12,10 @@ import { openModel } from "./host.js";
 
 /** @type {import("pyodide").PyodideInterface} */
 let pyodide;
-/** @type {(method: string, params: object) => Promise<{ value?: any, error?: any }>} */
+/**
+ * @type {(method: string, params: object, progress?: (done: number, count: number) => void)
+ *   => Promise<{ value?: any, error?: any }>}
+ */
 let python;
 let indexes = 0;
 
@@ -37,8 +40,8 @@ const handlers = {
     return { value };
   },
 
-  async embed(params) {
-    const value = await ask("embed", params);
+  async embed(params, report) {
+    const value = await ask("embed", params, report);
     return { value, transfer: [value.data.buffer] };
   },
 
@@ -54,7 +57,7 @@ const handlers = {
   },
 
   countTokens: async (params) => ({ value: await ask("count_tokens", params) }),
-  add: async (params) => ({ value: await ask("add", params) }),
+  add: async (params, report) => ({ value: await ask("add", params, report) }),
   search: async (params) => ({ value: await ask("search", params) }),
 };
 
@@ -63,9 +66,12 @@ serve(handlers);
 /**
  * @param {string} method  of `twinvec.endpoint.Endpoint`
  * @param {object} params
+ * @param {Report} [report]  of texts done
  */
-async function ask(method, params) {
-  const { value, error } = await python(method, params);
+async function ask(method, params, report) {
+  const counted = (/** @type {number} */ loaded, /** @type {number} */ total) =>
+    report?.({ status: "progress", progress: (100 * loaded) / total, loaded, total });
+  const { value, error } = await python(method, params, report && counted);
   if (error) throw errorFromData(error);
   return value;
 }

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import replace
+from contextlib import aclosing, closing
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, overload
 
 import numpy as np
 
-from twinvec.batching import feeds, waves
+from twinvec.batching import feeds
 from twinvec.errors import TruncationWarning
 from twinvec.folder import parity
 from twinvec.pooling import normalize, pool, pooling_mode
@@ -17,14 +18,17 @@ from twinvec.selfcheck import PROBE_POOLING, check, probe_texts
 from twinvec.tokenization import Tokenizer, check_texts
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
     from numpy.typing import NDArray
 
     from twinvec.folder import ModelInfo
+    from twinvec.pooling import Pooling
     from twinvec.runtime.base import Feeds, Outputs, Session, TokenizerCore
     from twinvec.tokenization import Encoding
+
+    Progress: TypeAlias = Callable[[int, int], object]
 
 __all__ = ["Embedder"]
 
@@ -134,6 +138,7 @@ class Embedder:
         prompt: str = "",
         pooling: OnePerText | None = None,
         normalize: bool = True,
+        progress: Progress | None = None,
     ) -> Vectors: ...
     @overload
     def encode(
@@ -143,6 +148,7 @@ class Embedder:
         prompt: str = "",
         pooling: Literal["none"],
         normalize: bool = True,
+        progress: Progress | None = None,
     ) -> TokenVectors: ...
     def encode(
         self,
@@ -151,6 +157,7 @@ class Embedder:
         prompt: str = "",
         pooling: str | None = None,
         normalize: bool = True,
+        progress: Progress | None = None,
     ) -> Vectors | TokenVectors:
         """Embed texts.
 
@@ -160,6 +167,8 @@ class Embedder:
             prompt: put before every text.
             pooling: `mean`, `cls`, `last_token` or `none`; None for the model's own.
             normalize: scale every vector to unit length.
+            progress: called after each text with how many are done, and how many there are; an
+                exception of its own ends the call.
 
         Returns:
             float32 [len(texts), dim], in the order of `texts`. With `pooling="none"` a list with
@@ -171,14 +180,11 @@ class Embedder:
             InferenceError: ONNX Runtime failed.
             SyncUnavailableError: in the browser, where it cannot wait; use `aencode`.
         """
-        steps = self._steps(texts, prompt, pooling, normalize)
-        try:
-            runs = next(steps)
-            while True:
-                runs = steps.send(self._session.run(runs))
-        except StopIteration as done:
-            vectors: Vectors | TokenVectors = done.value
-            return vectors
+        call = self._call(texts, prompt, pooling, normalize, progress)
+        with closing(self._session.run(call.runs)) as outputs:
+            for hidden in outputs:
+                call.take(hidden)
+        return call.vectors()
 
     @overload
     async def aencode(
@@ -188,6 +194,7 @@ class Embedder:
         prompt: str = "",
         pooling: OnePerText | None = None,
         normalize: bool = True,
+        progress: Progress | None = None,
     ) -> Vectors: ...
     @overload
     async def aencode(
@@ -197,6 +204,7 @@ class Embedder:
         prompt: str = "",
         pooling: Literal["none"],
         normalize: bool = True,
+        progress: Progress | None = None,
     ) -> TokenVectors: ...
     async def aencode(
         self,
@@ -205,16 +213,14 @@ class Embedder:
         prompt: str = "",
         pooling: str | None = None,
         normalize: bool = True,
+        progress: Progress | None = None,
     ) -> Vectors | TokenVectors:
         """Embed texts without blocking the event loop; works on every runtime. See `encode`."""
-        steps = self._steps(texts, prompt, pooling, normalize)
-        try:
-            runs = next(steps)
-            while True:
-                runs = steps.send(await self._session.arun(runs))
-        except StopIteration as done:
-            vectors: Vectors | TokenVectors = done.value
-            return vectors
+        call = self._call(texts, prompt, pooling, normalize, progress)
+        async with aclosing(self._session.arun(call.runs)) as outputs:
+            async for hidden in outputs:
+                call.take(hidden)
+        return call.vectors()
 
     def encode_query(self, queries: str | Iterable[str]) -> Vectors:
         """Embed search queries, each behind the model's query prompt.
@@ -231,17 +237,19 @@ class Embedder:
         """Do what `encode_query` does, as `aencode` does it."""
         return await self.aencode(_listed(queries), prompt=self.info.query_prompt)
 
-    def encode_document(self, texts: Iterable[str]) -> Vectors:
+    def encode_document(self, texts: Iterable[str], *, progress: Progress | None = None) -> Vectors:
         """Embed texts that are searched for, each behind the model's document prompt if it has one.
 
         Returns:
             float32 [len(texts), dim]. Raises what `encode` raises.
         """
-        return self.encode(texts, prompt=self.info.document_prompt)
+        return self.encode(texts, prompt=self.info.document_prompt, progress=progress)
 
-    async def aencode_document(self, texts: Iterable[str]) -> Vectors:
+    async def aencode_document(
+        self, texts: Iterable[str], *, progress: Progress | None = None
+    ) -> Vectors:
         """Do what `encode_document` does, as `aencode` does it."""
-        return await self.aencode(texts, prompt=self.info.document_prompt)
+        return await self.aencode(texts, prompt=self.info.document_prompt, progress=progress)
 
     def count_tokens(self, texts: Iterable[str]) -> list[int]:
         """Count the tokens of each text, special ones and those beyond `max_length` included.
@@ -255,35 +263,66 @@ class Embedder:
         """Free the session; the embedder cannot be used afterwards."""
         self._session.close()
 
-    def _steps(
-        self, texts: Iterable[str], prompt: str, pooling: str | None, unit: bool
-    ) -> Generator[list[Feeds], list[Outputs], Vectors | TokenVectors]:
-        """Run the pipeline, leaving to the driver how a session is waited for."""
+    def _call(
+        self,
+        texts: Iterable[str],
+        prompt: str,
+        pooling: str | None,
+        unit: bool,
+        progress: Progress | None,
+    ) -> _Call:
+        checked = check_texts(texts)
         mode = pooling_mode(self.info.pooling if pooling is None else pooling)
-        encodings = (self._tokenizer.encode(prompt + text) for text in check_texts(texts))
-        vectors: list[NDArray[np.float32]] = []
-        for wave in waves(encodings):
-            runs = [feeds(encoding, self._session.input_names) for encoding in wave]
-            for run, hidden in zip(runs, (yield runs), strict=True):
-                pooled = pool(hidden, run["attention_mask"], mode)
-                kept = [vector[..., : self.info.dim] for vector in pooled]
-                vectors.extend(map(normalize, kept) if unit else kept)
-            self._count_truncated(wave)
-        if mode == "none":
-            return vectors
-        return np.stack(vectors) if vectors else np.empty((0, self.info.dim), np.float32)
+        encodings = self._encodings(checked, prompt)
+        runs = (feeds(encoding, self._session.input_names) for encoding in encodings)
+        return _Call(runs, len(checked), mode, self.info.dim, unit, progress)
 
-    def _count_truncated(self, wave: list[Encoding]) -> None:
-        before = self.truncated
-        self.truncated += sum(encoding.truncated for encoding in wave)
-        if self.truncated and not before:
+    def _encodings(self, texts: Iterable[str], prompt: str) -> Iterator[Encoding]:
+        for text in texts:
+            encoding = self._tokenizer.encode(prompt + text)
+            if encoding.truncated:
+                self._count_truncated()
+            yield encoding
+
+    def _count_truncated(self) -> None:
+        self.truncated += 1
+        if self.truncated == 1:
             warnings.warn(
                 f"a text is longer than {self.info.max_length} tokens and loses its tail; cut such "
                 "texts into passages (count_tokens measures them). This is said once; `truncated` "
                 "goes on counting.",
                 TruncationWarning,
-                stacklevel=4,
+                stacklevel=2,
             )
+
+
+@dataclass
+class _Call:
+    """One call of `encode` or `aencode`: all but how a session is waited for.
+
+    A session reads `runs` a little ahead of what it is running, and gives its outputs in their
+    order, so that tokenizing and pooling go on meanwhile.
+    """
+
+    runs: Iterator[Feeds]
+    count: int
+    mode: Pooling
+    dim: int
+    unit: bool
+    progress: Progress | None
+    taken: list[NDArray[np.float32]] = field(default_factory=list)
+
+    def take(self, hidden: Outputs) -> None:
+        (pooled,) = pool(hidden, np.ones(hidden.shape[:2], np.int64), self.mode)
+        kept = pooled[..., : self.dim]
+        self.taken.append(normalize(kept) if self.unit else kept)
+        if self.progress:
+            self.progress(len(self.taken), self.count)
+
+    def vectors(self) -> Vectors | TokenVectors:
+        if self.mode == "none":
+            return self.taken
+        return np.stack(self.taken) if self.taken else np.empty((0, self.dim), np.float32)
 
 
 def _limited(info: ModelInfo, max_length: int | None, truncate_dim: int | None) -> ModelInfo:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from twinvec.embedder import Progress
+
 __all__ = ["Endpoint", "open_endpoint"]
 
 
@@ -58,12 +60,19 @@ class Endpoint:
         }
 
     async def embed(
-        self, texts: list[str], prompt: str, pooling: str, normalize: bool, precision: str
+        self,
+        *,
+        texts: list[str],
+        prompt: str,
+        pooling: str,
+        normalize: bool,
+        precision: str,
+        progress: Progress,
     ) -> dict[str, Any]:
         """Embed texts; dims are [n, dim], or [n, longest, dim] for pooling `none`."""
         mode = cast("Any", pooling)  # whatever the page sent; checked there
         vectors: NDArray[Any] | list[NDArray[np.float32]] = await self._embedder.aencode(
-            texts, prompt=prompt, pooling=mode, normalize=normalize
+            texts, prompt=prompt, pooling=mode, normalize=normalize, progress=progress
         )
         if isinstance(vectors, list):
             vectors = _stack(vectors, self._embedder.info.dim)
@@ -85,9 +94,10 @@ class Endpoint:
         self._indexes.append(index)
         return {"handle": len(self._indexes) - 1, "texts": index.texts}
 
-    async def add(self, handle: int, texts: list[str]) -> dict[str, int]:
+    async def add(self, handle: int, texts: list[str], progress: Progress) -> dict[str, int]:
         """Embed texts and append them to an index; tell how many texts were cut so far."""
-        self._indexes[handle].add(texts, await self._embedder.aencode_document(texts))
+        vectors = await self._embedder.aencode_document(texts, progress=progress)
+        self._indexes[handle].add(texts, vectors)
         return {"truncated": self._embedder.truncated}
 
     async def search(self, handle: int, query: str, k: int) -> list[dict[str, Any]]:
@@ -104,9 +114,10 @@ def open_endpoint(js_model: Any) -> Callable[[str, Any], Awaitable[Any]]:
     """
     endpoint = Endpoint(js_model)
 
-    async def call(method: str, js_params: Any) -> Any:
+    async def call(method: str, js_params: Any, js_progress: Any = None) -> Any:
         try:
-            value = await getattr(endpoint, method)(**js_params.to_py())
+            options = {"progress": js_progress} if js_progress else {}
+            value = await getattr(endpoint, method)(**js_params.to_py(), **options)
         except Exception as err:  # the border: everything becomes data
             return js_value({"error": _error_to_json(err)})
         return js_value({"value": value})

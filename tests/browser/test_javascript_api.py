@@ -201,6 +201,48 @@ def test_calls_may_overlap(tab: Tab) -> None:
     assert same is True
 
 
+def test_a_call_tells_its_progress(tab: Tab) -> None:
+    events = tab.page.evaluate(
+        """async () => {
+          const events = [];
+          const progress_callback = (event) => events.push(event);
+          await extractor(["a", "b"], { progress_callback });
+          const index = await extractor.openIndex("index/");
+          await index.add(["c"], { progress_callback });
+          return events;
+        }"""
+    )
+    first = {"status": "progress", "progress": 50, "loaded": 1, "total": 2}
+    whole = {"status": "progress", "progress": 100}
+    expected = [first, {**whole, "loaded": 2, "total": 2}, {**whole, "loaded": 1, "total": 1}]
+    assert events == expected
+
+
+def test_an_aborted_call_ends_and_others_go_on(tab: Tab) -> None:
+    name, reason, done, later, texts = tab.page.evaluate(
+        """async () => {
+          const controller = new AbortController();
+          let done = 0;
+          const progress_callback = ({ loaded }) => {
+            done = loaded;
+            if (loaded === 5) controller.abort();
+          };
+          const { signal } = controller;
+          const many = Array.from({ length: 1000 }, (_, i) => `text number ${i}`);
+          const index = await extractor.openIndex("index/");
+          const aborted = index.add(many, { progress_callback, signal });
+          const other = extractor("Hello world.", { pooling: "mean" });
+          const name = await aborted.catch((error) => error.name);
+          const reason = new Error("mine");
+          const never = extractor("a", { signal: AbortSignal.abort(reason) });
+          const same = await never.catch((error) => error === reason);
+          return [name, same, done, (await other).dims[0], index.texts.length];
+        }"""
+    )
+    assert (name, reason, later, texts) == ("AbortError", True, 1, 3)
+    assert 5 <= done <= 50  # what was under way when the message arrived
+
+
 def test_progress_events(tab: Tab, manifest: dict[str, Any]) -> None:
     events: list[dict[str, Any]] = tab.page.evaluate("events")
     assert events[-1] == {

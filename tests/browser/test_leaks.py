@@ -34,6 +34,16 @@ def test_no_proxy_outlives_its_call(tab: Tab) -> None:
             "extractor(['a'], { pooling: 'max' }).catch((error) => error.name)"
         )
         assert failed == "ValueError"
+        aborted = tab.page.evaluate(
+            """async () => {
+              const controller = new AbortController();
+              const progress_callback = () => controller.abort();
+              const options = { progress_callback, signal: controller.signal };
+              return extractor(Array(100).fill("a"), options).catch((error) => error.name);
+            }"""
+        )
+        assert aborted == "AbortError"
+        tab.encode(["after it, so that what was under way has ended"])
         assert tab.javascript(PROXIES) == []
     finally:
         tab.javascript("pyodide._module.disable_pyproxy_allocation_tracing();")

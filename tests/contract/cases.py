@@ -69,7 +69,7 @@ async def list_equals_one_by_one(embedder: Embedder) -> None:
     assert_same(embedder.encode(MIXED[::-1]), single[::-1])
 
 
-async def more_texts_than_one_wave(embedder: Embedder) -> None:
+async def many_texts_keep_their_order(embedder: Embedder) -> None:
     long, short = "word " * 250, "Hello world."
     texts = [long if position % 3 else short for position in range(75)]
     vectors = embedder.encode(texts)
@@ -190,6 +190,47 @@ async def prompts_come_before_every_text(embedder: Embedder) -> None:
     assert_raises(IndexMismatchError, message, lambda: index.search("a", prompted))
 
 
+async def progress_is_told_after_each_text(embedder: Embedder) -> None:
+    told: list[tuple[int, int]] = []
+    embedder.encode(MIXED, progress=lambda *counts: told.append(counts))
+    expected = [(done, len(MIXED)) for done in range(1, len(MIXED) + 1)]
+    assert told == expected
+    await embedder.aencode(MIXED, progress=lambda *counts: told.append(counts))
+    assert told == expected * 2
+
+
+async def an_exception_of_progress_ends_the_call(embedder: Embedder) -> None:
+    read = []
+
+    class Enough(Exception):
+        pass
+
+    def stop(done: int, _count: int) -> None:
+        if done == 3:
+            raise Enough
+
+    def counted(feeds: Any) -> Any:
+        for feed in feeds:
+            read.append(feed)
+            yield feed
+
+    session: Any = embedder._session
+    run = session.run
+    session.run = lambda feeds: run(counted(feeds))
+    try:
+        assert_raises(Enough, "", lambda: embedder.encode(["a b c"] * 1000, progress=stop))
+    finally:
+        del session.run
+    assert len(read) <= 3 + 4 * 64  # the rest was not even tokenized
+    try:
+        await embedder.aencode(["a b c"] * 1000, progress=stop)
+    except Enough:
+        pass
+    else:
+        raise AssertionError("nothing raised Enough")
+    assert_same(embedder.encode(MIXED), await embedder.aencode(MIXED))
+
+
 async def surrogates(embedder: Embedder) -> None:
     texts = ["a \ud800 b", "\udc4d", "\ud83d\udc4d"]
     clean = ["a \ufffd b", "\ufffd", "\U0001f44d"]
@@ -201,9 +242,11 @@ async def a_failed_run_blocks_nothing(embedder: Embedder) -> None:
     good = np.ones((1, 4), dtype=np.int64)
     names = embedder._session.input_names
     runs = [dict.fromkeys(names, bad), dict.fromkeys(names, good)]
-    assert_raises(InferenceError, "ONNX Runtime failed", lambda: embedder._session.run(runs))
+    run = embedder._session.run
+    assert_raises(InferenceError, "ONNX Runtime failed", lambda: list(run(runs)))
     try:
-        await embedder._session.arun(runs)
+        async for _ in embedder._session.arun(runs):
+            pass
     except InferenceError:
         pass
     else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,10 +14,11 @@ from tokenizers import Tokenizer as RustTokenizer
 
 from twinvec.errors import InferenceError, ModelError
 from twinvec.folder import read_json
-from twinvec.runtime.base import check_graph
+from twinvec.runtime.base import check_graph, running
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import AsyncGenerator, Generator, Iterable, Mapping
+    from concurrent.futures import Future
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -61,21 +63,28 @@ class NativeSession:
         self.input_names = [node.name for node in self._ort.get_inputs()]
         outputs = [node.name for node in self._ort.get_outputs()]
         self._output = check_graph(self.input_names, outputs)
-        self._threads = ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="twinvec")
+        workers = os.cpu_count() or 1
+        self._threads = ThreadPoolExecutor(workers, thread_name_prefix="twinvec")
+        self._ahead = 4 * workers  # so many runs cover one that takes long
 
-    def run(self, feeds: Sequence[Feeds]) -> list[Outputs]:
+    def run(self, feeds: Iterable[Feeds]) -> Generator[Outputs]:
         """Run all feeds on the pool; see `Session.run`."""
-        return list(self._threads.map(self._run_one, feeds))
+        with closing(running(feeds, self._start, self._ahead)) as runs:
+            for run in runs:
+                yield run.result()
 
-    async def arun(self, feeds: Sequence[Feeds]) -> list[Outputs]:
+    async def arun(self, feeds: Iterable[Feeds]) -> AsyncGenerator[Outputs]:
         """Run all feeds on the pool without blocking the event loop."""
-        loop = asyncio.get_running_loop()
-        runs = [loop.run_in_executor(self._threads, self._run_one, feed) for feed in feeds]
-        return list(await asyncio.gather(*runs))
+        with closing(running(feeds, self._start, self._ahead)) as runs:
+            for run in runs:
+                yield await asyncio.wrap_future(run)
 
     def close(self) -> None:
         """End the pool's threads."""
         self._threads.shutdown()
+
+    def _start(self, feed: Feeds) -> Future[Outputs]:
+        return self._threads.submit(self._run_one, feed)
 
     def _run_one(self, feed: Feeds) -> Outputs:
         try:

@@ -15,7 +15,9 @@ nested JavaScript arrays. Nothing crosses as a proxy that somebody would have to
 
 from __future__ import annotations
 
+import asyncio
 import json
+from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -25,10 +27,10 @@ from pyodide.ffi import JsException, can_run_sync, run_sync, to_js
 
 from twinvec.errors import InferenceError, ModelNotFoundError, SyncUnavailableError
 from twinvec.folder import ModelInfo, check_dtype
-from twinvec.runtime.base import check_graph
+from twinvec.runtime.base import check_graph, running
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import AsyncGenerator, Generator, Iterable, Mapping
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -56,44 +58,50 @@ class PyodideTokenizer:
 
 
 class PyodideSession:
-    """The session workers behind `host.js`'s `run(runs, output) -> Promise<outputs>`."""
+    """The session workers behind `host.js`'s `run(run, output) -> Promise`."""
 
     def __init__(self, js_model: Any) -> None:
         self.input_names: list[str] = js_model.inputNames.to_py()
         self._output = check_graph(self.input_names, js_model.outputNames.to_py())
         self._js_model = js_model
+        self._ahead = 2 * js_model.sessionCount  # one run waiting behind each that is under way
 
-    def run(self, feeds: Sequence[Feeds]) -> list[Outputs]:
-        """Suspend WebAssembly until all feeds have run; see `Session.run`."""
+    def run(self, feeds: Iterable[Feeds]) -> Generator[Outputs]:
+        """Suspend WebAssembly until each output is there; see `Session.run`."""
         if not can_run_sync():
             raise SyncUnavailableError(
                 "encode cannot wait here: this browser has no JavaScript Promise Integration, or "
                 "Python was entered synchronously. Use `await embedder.aencode(texts)`."
             )
-        outputs: list[Outputs] = run_sync(self.arun(feeds))
-        return outputs
+        with closing(running(feeds, self._start, self._ahead)) as runs:
+            for run in runs:
+                yield _output(run_sync(run))
 
-    async def arun(self, feeds: Sequence[Feeds]) -> list[Outputs]:
+    async def arun(self, feeds: Iterable[Feeds]) -> AsyncGenerator[Outputs]:
         """Run all feeds on the session workers; see `Session.arun`."""
-        runs = [
-            {
-                "dims": next(iter(feed.values())).shape,
-                "inputs": {name: array.ravel() for name, array in feed.items()},
-            }
-            for feed in feeds
-        ]
-        try:
-            js_outputs = await self._js_model.run(js_value(runs), self._output)
-        except JsException as err:
-            raise InferenceError(f"ONNX Runtime failed: {err}") from err
-        return [
-            np.asarray(js_output.data.to_py()).reshape(js_output.dims.to_py())
-            for js_output in js_outputs
-        ]
+        with closing(running(feeds, self._start, self._ahead)) as runs:
+            for run in runs:
+                yield _output(await run)
+
+    def _start(self, feed: Feeds) -> asyncio.Future[Any]:
+        run = {
+            "dims": next(iter(feed.values())).shape,
+            "inputs": {name: array.ravel() for name, array in feed.items()},
+        }
+        js_promise = self._js_model.run(js_value(run), self._output)
+        started: asyncio.Future[Any] = asyncio.ensure_future(js_promise)
+        return started
 
     def close(self) -> None:
         """End the session workers."""
         self._js_model.dispose()
+
+
+def _output(js_output: Any) -> Outputs:
+    if hasattr(js_output, "error"):
+        raise InferenceError(f"ONNX Runtime failed: {js_output.error}")
+    output: Outputs = np.asarray(js_output.data.to_py()).reshape(js_output.dims.to_py())
+    return output
 
 
 def register(js_model: Any) -> ModelInfo:
