@@ -224,8 +224,8 @@ def test_an_unknown_dtype_is_refused_with_the_known_ones(folder: Path) -> None:
 def test_an_absent_dtype_is_answered_with_the_present_ones(folder: Path) -> None:
     write(folder, {onnx_path("int8"): b""})
     with pytest.raises(ModelNotFoundError, match=r"has dtype fp32, int8$") as caught:
-        ModelInfo.from_folder(folder, "q8")
-    assert str(folder / "onnx/model_quantized.onnx") in str(caught.value)
+        ModelInfo.from_folder(folder, "q4")
+    assert str(folder / "onnx/model_q4.onnx") in str(caught.value)
 
 
 def test_a_folder_without_weights_says_so(folder: Path) -> None:
