@@ -23,6 +23,7 @@ VENV = ROOT / ".venv"
 BIN = VENV / ("Scripts" if os.name == "nt" else "bin")
 WEB = ROOT / "web"
 DIST = ROOT / "dist"
+BENCH = ROOT / "tests" / "bench"
 TSC_PROJECTS = ("tsconfig.page.json", "tsconfig.worker.json")
 
 FIND_BROWSER = """
@@ -62,7 +63,8 @@ def main() -> None:
     elif options.verb == "bench":
         build()
         install_browser()
-        run(BIN / "python", ROOT / "tests" / "bench" / "run.py", *passed_on)
+        install_peers()
+        run(BIN / "python", BENCH / "run.py", *passed_on)
     elif options.verb == "check":
         check()
 
@@ -118,6 +120,19 @@ def check() -> None:
     for project in TSC_PROJECTS:
         run(npm("npx"), "tsc", "-p", project, cwd=WEB)
     run(BIN / "python", "-m", "pytest", "-q", "-m", "not browser")
+
+
+def install_peers() -> None:
+    """Install what the benchmark compares with."""
+    with step_once(VENV / "peers", (ROOT / "pyproject.toml").read_text("utf-8")) as needed:
+        if needed:
+            say("Installing the benchmark's Python peers into .venv ...")
+            run(BIN / "python", "-m", "pip", "install", "-e", f"{ROOT}[dev,bench]")
+    lock = (BENCH / "peers" / "package-lock.json").read_text("utf-8")
+    with step_once(BENCH / "peers" / "node_modules" / "installed", lock) as needed:
+        if needed:
+            say("Installing the benchmark's npm peers into tests/bench/peers/node_modules ...")
+            run(npm(), "ci", "--ignore-scripts", cwd=BENCH / "peers")
 
 
 def install_browser() -> None:

@@ -1,4 +1,7 @@
-"""Measure speed and memory; `python build.py bench` runs it. Ratios are of one and the same run."""
+"""Measure speed and memory beside the peers, in one and the same run, in turns.
+
+`python build.py bench` runs it. Only ratios mean something: machines differ, and are shared.
+"""
 
 from __future__ import annotations
 
@@ -8,128 +11,166 @@ import os
 import platform
 import statistics
 import sys
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from functools import partial
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from playwright.sync_api import Browser, Playwright, sync_playwright
+from playwright.sync_api import Playwright, sync_playwright
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from conftest import Tab, launch_options, open_tab, serving_tests
-from texts import prose
+import native
+import web
+from corpora import mixed, workloads
+
+from conftest import open_tab
+from twinvec import Embedder
+from twinvec.pins import EMBEDDED
+
+PACKAGES = ("onnxruntime", "fastembed", "sentence-transformers", "torch", "playwright")
+DTYPES = ("fp32", "w8", "q8")
+PARTS = ("native", "web", "dtypes", "start", "memory")
 
 
 def main() -> None:
-    """Run everything and print a table."""
+    """Run what is asked for and print tables."""
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("parts", nargs="*", metavar="part", help=f"of {', '.join(PARTS)}; all")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures there as well")
     parser.add_argument("--quick", action="store_true", help="fewer texts and rounds")
     options = parser.parse_args()
-    texts, rounds = (prose(16), 3) if options.quick else (prose(64), 7)
-    with (
-        sync_playwright() as playwright,
-        TemporaryDirectory() as folder,
-        serving_tests(Path(folder)) as address,
-    ):
-        figures = {
-            "environment": environment(playwright),
-            "dtypes": compare_dtypes(playwright, address, texts, rounds),
-        }
-    show(figures)
+    parts = options.parts or PARTS
+    if unknown := set(parts) - set(PARTS):
+        parser.error(f"unknown: {', '.join(unknown)}; there are {', '.join(PARTS)}")
+    embedder = Embedder.from_pretrained(EMBEDDED.name)
+    with sync_playwright() as playwright, TemporaryDirectory() as folder:
+        figures = {"environment": environment(playwright)}
+        show("environment", figures["environment"])
+        for part in parts:
+            runner = globals()[f"measure_{part}"]
+            figures[part] = runner(playwright, Path(folder) / part, embedder, quick=options.quick)
+            show(part, figures[part])
     if options.json:
         options.json.write_text(json.dumps(figures, indent=1), encoding="utf-8")
 
 
 def environment(playwright: Playwright) -> dict[str, Any]:
     """Tell what the figures were measured on."""
-    with launched(playwright) as browser:
-        version = browser.version
-    return {
-        "machine": platform.machine(),
-        "cores": os.cpu_count(),
-        "python": platform.python_version(),
-        "chromium": version,
-    }
+    with web.launched(playwright) as browser:
+        found = {"chromium": browser.version}
+    for name in PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "not installed"
+    lock = json.loads((web.PEERS / "package-lock.json").read_text(encoding="utf-8"))
+    peer = lock["packages"]["node_modules/@huggingface/transformers"]["version"]
+    machine = {"machine": platform.machine(), "cores": os.cpu_count()}
+    return {**machine, "python": platform.python_version(), **found, "Transformers.js": peer}
 
 
-def compare_dtypes(
-    playwright: Playwright, address: str, texts: list[str], rounds: int
+def measure_native(
+    _playwright: Playwright, _folder: Path, embedder: Embedder, *, quick: bool
 ) -> dict[str, Any]:
-    """Take each dtype's time for the same texts, in turns, and the memory of its page alone."""
-    dtypes = ("fp32", "w8")
-    memory = {}
-    for dtype in dtypes:
-        say(f"memory of a page with {dtype} ...")
-        with launched(playwright) as browser:
-            open_tab(browser, address, f"?dtype={dtype}")
-            memory[dtype] = renderer_memory(browser)
-    seconds: dict[str, list[float]] = {dtype: [] for dtype in dtypes}
-    with launched(playwright) as browser:
-        tabs = {dtype: open_tab(browser, address, f"?dtype={dtype}") for dtype in dtypes}
-        for tab in tabs.values():
-            tab.encode(texts)  # the first time also compiles
-        for number in range(rounds):
-            say(f"{len(texts)} texts, round {number + 1} of {rounds} ...")
-            for dtype, tab in tabs.items():
-                seconds[dtype].append(timed(tab, texts))
-    ratios = [small / full for full, small in zip(*seconds.values(), strict=True)]
+    """Compare on CPython; ratios are of the peer's time to twinvec's."""
     return {
-        "texts": len(texts),
-        "seconds": {dtype: statistics.median(all_) for dtype, all_ in seconds.items()},
-        "w8 to fp32": statistics.median(ratios),
-        "bytes after load": memory,
+        workload.name: compare(native.contenders(embedder, workload), rounds=3 if quick else 5)
+        for workload in workloads(quick=quick)
     }
 
 
-def timed(tab: Tab, texts: list[str]) -> float:
-    """Embed in the page; seconds."""
-    start = time.perf_counter()
-    tab.encode(texts)
-    return time.perf_counter() - start
+def measure_web(
+    playwright: Playwright, folder: Path, embedder: Embedder, *, quick: bool
+) -> dict[str, Any]:
+    """Compare in the browser; ratios are of the peer's time to twinvec's."""
+    found = {}
+    for workload in workloads(quick=quick):
+        runs = [embedder._tokenizer.encode(text).input_ids.tolist() for text in workload.texts]
+        with (
+            web.bench_site(folder / workload.name, embedder, runs) as address,
+            web.launched(playwright) as browser,
+        ):
+            pages = web.open_pages(browser, address, embedder.info.name)
+            rounds = 30 if len(runs) == 1 else 3
+            found[workload.name] = compare(web.contenders(pages, workload), rounds)
+            if workload.listed:  # once: it takes as long as all others together
+                seconds = web.one_list(pages, workload)
+                ratio = seconds / found[workload.name]["twinvec"]["seconds"]
+                listed = {"seconds": seconds, "ratio": ratio}
+                found[workload.name]["Transformers.js, one list"] = listed
+    return found
 
 
-def renderer_memory(browser: Browser) -> int:
-    """Sum up the proportional set size of the browser's renderers, in bytes; Linux only."""
-    session = browser.new_browser_cdp_session()
-    processes = session.send("SystemInfo.getProcessInfo")["processInfo"]
-    pids = [process["id"] for process in processes if process["type"] == "renderer"]
-    return sum(map(proportional_set_size, pids))
+def compare(
+    contenders: dict[str, Callable[[], float]], rounds: int, base: str = "twinvec"
+) -> dict[str, Any]:
+    """Time all in turns; each one's median seconds, and the median of its ratios to the base's."""
+    for run in contenders.values():
+        run()  # the first time also compiles and fills caches
+    seconds: dict[str, list[float]] = {name: [] for name in contenders}
+    for number in range(rounds):
+        print(f"  round {number + 1} of {rounds} ...", file=sys.stderr, flush=True)
+        for name, run in contenders.items():
+            seconds[name].append(run())
+    return {
+        name: {
+            "seconds": statistics.median(taken),
+            "ratio": statistics.median(
+                one / other for one, other in zip(taken, seconds[base], strict=True)
+            ),
+        }
+        for name, taken in seconds.items()
+    }
 
 
-def proportional_set_size(pid: int) -> int:
-    """Read one process's from /proc, in bytes."""
-    lines = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii").splitlines()
-    (kilobytes,) = [int(line.split()[1]) for line in lines if line.startswith("Pss:")]
-    return kilobytes * 1024
+def measure_dtypes(
+    playwright: Playwright, folder: Path, embedder: Embedder, *, quick: bool
+) -> dict[str, Any]:
+    """Compare dtypes in the browser; ratios are to fp32's time."""
+    texts = mixed(16 if quick else 64)
+    with (
+        web.dtype_site(folder, embedder.info.name, DTYPES) as address,
+        web.launched(playwright) as browser,
+    ):
+        tabs = {dtype: open_tab(browser, address, f"?dtype={dtype}") for dtype in DTYPES}
+        contenders: dict[str, Callable[[], float]] = {
+            dtype: partial(native.timed, partial(tab.encode, texts)) for dtype, tab in tabs.items()
+        }
+        return compare(contenders, 3 if quick else 7, base="fp32")
 
 
-@contextmanager
-def launched(playwright: Playwright) -> Iterator[Browser]:
-    """Start a browser of its own."""
-    browser = playwright.chromium.launch(**launch_options(playwright))
-    try:
-        yield browser
-    finally:
-        browser.close()
+def measure_start(
+    playwright: Playwright, folder: Path, embedder: Embedder, *, quick: bool
+) -> dict[str, Any]:
+    """Take the time to the first vector."""
+    with web.bench_site(folder, embedder, []) as address:
+        return web.first_vectors(playwright, address, embedder.info.name, 2 if quick else 5)
 
 
-def say(message: str) -> None:
-    """Show progress."""
-    print(message, file=sys.stderr, flush=True)
+def measure_memory(
+    playwright: Playwright, folder: Path, embedder: Embedder, *, quick: bool
+) -> dict[str, Any]:
+    """Take the memory of the whole tab, in bytes."""
+    with web.bench_site(folder, embedder, []) as address:
+        return web.page_memory(playwright, address, mixed(400 if quick else 2000))
 
 
-def show(figures: dict[str, Any]) -> None:
+def show(title: str, figures: dict[str, Any], indent: str = "") -> None:
     """Print what a reader looks for."""
-    machine, dtypes = figures["environment"], figures["dtypes"]
-    print(", ".join(f"{key} {value}" for key, value in machine.items()))
-    print(f"\n{dtypes['texts']} texts in the browser, median; memory of the page after load")
-    for dtype, seconds in dtypes["seconds"].items():
-        print(f"  {dtype:5} {seconds:7.2f} s {dtypes['bytes after load'][dtype] / 1e6:8.0f} MB")
-    print(f"  w8 takes {dtypes['w8 to fp32']:.3f} times as long as fp32")
+    print(f"{indent}{title}")
+    for name, value in figures.items():
+        if isinstance(value, dict) and "seconds" in value:
+            ratio = f"{value['ratio']:.2f}"
+            print(f"{indent}  {name:35} {value['seconds']:8.3f} s   x {ratio}")
+        elif isinstance(value, dict):
+            show(name, value, indent + "  ")
+        else:
+            shown = f"{value:.3f} s" if isinstance(value, float) else value
+            print(f"{indent}  {name:35} {shown}")
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -1,0 +1,167 @@
+"""In the browser: twinvec beside Transformers.js and beside bare ONNX Runtime Web."""
+
+from __future__ import annotations
+
+import json
+import statistics
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from corpora import Workload
+from playwright.sync_api import Browser, Page, Playwright
+
+from conftest import SUB_PATH, launch_options, open_tab, serving_tests
+from twinvec import Embedder
+from twinvec.site import build_site
+
+PEERS = Path(__file__).with_name("peers")
+
+TWINVEC_PAGE = """<!doctype html><meta charset="utf-8"><link rel="icon" href="data:,">
+<script type="module">
+  import { pipeline } from "./twinvec.js";
+  const options = { pooling: "mean", normalize: true };
+  const dtype = new URLSearchParams(location.search).get("dtype") ?? "fp32";
+  const extractor = await pipeline("feature-extraction", null, { dtype });
+  globalThis.encode = async (texts) => (await extractor(texts, options)).dims[0];
+  await encode(["first"]);
+  globalThis.first = performance.now();
+</script>"""
+
+TIMED = """async ([texts, size]) => {
+  const start = performance.now();
+  const rows = await encode(texts, size);
+  if (rows === 0) throw new Error("nothing was embedded");
+  return (performance.now() - start) / 1000;
+}"""
+
+
+@contextmanager
+def bench_site(folder: Path, embedder: Embedder, runs: list[list[int]]) -> Iterator[str]:
+    """Serve the built site with the peers' pages in it."""
+    with serving_tests(folder) as address:
+        site = folder / SUB_PATH
+        (site / "bench.html").write_text(TWINVEC_PAGE, encoding="utf-8")
+        peers = site / "peers"
+        peers.mkdir()
+        for file in PEERS.iterdir():
+            (peers / file.name).symlink_to(file)
+        info = embedder.info
+        model = f"../models/{info.name}/{info.weights['fp32']}"
+        bound = json.dumps({"model": model, "runs": runs})
+        (peers / "bound.json").write_text(bound, encoding="utf-8")
+        yield address
+
+
+@contextmanager
+def dtype_site(folder: Path, model: str, dtypes: tuple[str, ...]) -> Iterator[str]:
+    """Serve a site with the model in several dtypes."""
+    opened, _ = build_site(folder / "dist", model, dtypes=dtypes)
+    opened.close()
+    with serving_tests(folder / "site", folder / "dist") as address:
+        yield address
+
+
+def open_pages(browser: Browser, address: str, model: str) -> dict[str, Page]:
+    """Open each contender once, and wait until it has embedded a text."""
+    paths = {
+        "twinvec": "bench.html",
+        "Transformers.js": f"peers/transformers.html?model={model}",
+        "bare ONNX Runtime Web": "peers/bound.html",
+    }
+    pages = {}
+    for name, path in paths.items():
+        pages[name] = browser.new_context().new_page()
+        pages[name].set_default_timeout(600_000)
+        pages[name].goto(address + path)
+        pages[name].wait_for_function("globalThis.first ?? globalThis.ready")
+    return pages
+
+
+def contenders(pages: dict[str, Page], workload: Workload) -> dict[str, Callable[[], float]]:
+    """Give what is timed on a workload; each call takes seconds, and gives how many."""
+    texts = workload.texts
+    by_length = sorted(texts, key=len)
+    peer = pages["Transformers.js"]
+    found: dict[str, Callable[[], float]] = {
+        "twinvec": lambda: pages["twinvec"].evaluate(TIMED, [texts, 0]),
+        "Transformers.js, one by one": lambda: peer.evaluate(TIMED, [texts, 1]),
+    }
+    if len(texts) > 1:
+        found |= {
+            "Transformers.js, sorted, 8 a call": lambda: peer.evaluate(TIMED, [by_length, 8]),
+            "bare ONNX Runtime Web": lambda: pages["bare ONNX Runtime Web"].evaluate("run()"),
+        }
+    return found
+
+
+def one_list(pages: dict[str, Page], workload: Workload) -> float:
+    """Embed all texts in one call of Transformers.js, as its documentation shows; seconds."""
+    texts = workload.texts
+    seconds: float = pages["Transformers.js"].evaluate(TIMED, [texts, len(texts)])
+    return seconds
+
+
+def first_vectors(playwright: Playwright, address: str, model: str, rounds: int) -> dict[str, Any]:
+    """Take the time from asking for the page to the first vector, in seconds.
+
+    Cold: a browser that was never here. Warm: its second visit.
+    """
+    paths = {"twinvec": "bench.html", "Transformers.js": f"peers/transformers.html?model={model}"}
+    taken: dict[str, list[float]] = {}
+    for _ in range(rounds):
+        for name, path in paths.items():
+            with launched(playwright) as browser:
+                context = browser.new_context()
+                for visit in ("cold", "warm"):
+                    page = context.new_page()
+                    page.set_default_timeout(120_000)
+                    page.goto(address + path)
+                    milliseconds = page.wait_for_function("globalThis.first").json_value()
+                    taken.setdefault(f"{name}, {visit}", []).append(milliseconds / 1000)
+                    page.close()
+    return {name: statistics.median(seconds) for name, seconds in taken.items()}
+
+
+def page_memory(playwright: Playwright, address: str, texts: list[str]) -> dict[str, int]:
+    """Take the page's memory in bytes, with each dtype after loading, and as texts are embedded."""
+    found = {}
+    for dtype in ("fp32", "w8"):
+        with launched(playwright) as browser:
+            tab = open_tab(browser, address, f"?dtype={dtype}")
+            found[f"{dtype}, loaded"] = renderer_memory(browser)
+            if dtype == "fp32":
+                tab.encode(texts[:200])
+                found["fp32, 200 texts"] = renderer_memory(browser)
+                for at in range(200, len(texts), 200):
+                    tab.encode(texts[at : at + 200])
+                found[f"fp32, {len(texts)} texts"] = renderer_memory(browser)
+                tab.page.evaluate("extractor.dispose()")
+                tab.page.wait_for_timeout(2000)
+                found["fp32, disposed of"] = renderer_memory(browser)
+    return found
+
+
+def renderer_memory(browser: Browser) -> int:
+    """Sum up the proportional set size of the browser's renderers, in bytes; Linux only."""
+    session = browser.new_browser_cdp_session()
+    processes = session.send("SystemInfo.getProcessInfo")["processInfo"]
+    pids = [process["id"] for process in processes if process["type"] == "renderer"]
+    return sum(map(_proportional_set_size, pids))
+
+
+def _proportional_set_size(pid: int) -> int:
+    lines = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii").splitlines()
+    (kilobytes,) = [int(line.split()[1]) for line in lines if line.startswith("Pss:")]
+    return kilobytes * 1024
+
+
+@contextmanager
+def launched(playwright: Playwright) -> Iterator[Browser]:
+    """Start a browser of its own."""
+    browser = playwright.chromium.launch(**launch_options(playwright))
+    try:
+        yield browser
+    finally:
+        browser.close()
