@@ -14,10 +14,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, ConsoleMessage
 
 from conftest import ROOT, overlay, serving
 from synthetic import write_tiny
+from twinvec import Index
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
@@ -128,13 +129,17 @@ def test_serve_serves(server: str) -> None:
         assert "<title>twinvec" in response.read().decode()
 
 
-def test_the_python_snippet_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_python_snippet_runs(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     (snippet,) = blocks("python")
+    monkeypatch.chdir(tmp_path)
     (tmp_path / "snippet.py").write_text(snippet, encoding="utf-8")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that another model stands in for the default
         runpy.run_path(str(tmp_path / "snippet.py"))
     assert "I love pandas so much!" in capsys.readouterr().out
+    assert len(Index.load(tmp_path / "dist" / "index")) == 2
 
 
 @pytest.mark.browser
@@ -146,8 +151,11 @@ def test_the_javascript_snippet_runs(
     folder = overlay(tmp_path_factory.mktemp("snippet"), snippet_html=html)
     with serving(folder) as address:
         page = browser.new_context().new_page()
-        with page.expect_console_message(timeout=120_000) as message:
+        messages: list[ConsoleMessage] = []
+        page.on("console", lambda message: messages.append(message))  # noqa: PLW0108 (needs a function)
+        with page.expect_console_message(lambda _: len(messages) == 2, timeout=120_000):
             page.goto(f"{address}docs/search/snippet.html")
-        panda, hello = message.value.args[0].json_value()
+        (panda, hello), (hit,) = (message.args[0].json_value() for message in messages)
         assert panda > hello
+        assert "panda" in hit["text"]
         page.context.close()

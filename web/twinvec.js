@@ -84,14 +84,14 @@ export class Tensor {
  * @param {PipelineOptions} [options]
  * @returns {Promise<Extractor>}
  */
-export async function pipeline(task, model, options = {}) {
+export async function pipeline(task, model, options) {
   if (task !== "feature-extraction") {
     throw new TypeError(`twinvec has the task "feature-extraction", not ${JSON.stringify(task)}`);
   }
   const known = ["dtype", "progress_callback", "base", "max_length", "truncate_dim", "self_check"];
-  checkOptions("pipeline", options, known);
-  const { dtype, base = HERE, max_length, truncate_dim, self_check = true } = options;
-  const callback = options.progress_callback ?? (() => {});
+  const given = checkOptions("pipeline", options, known);
+  const { dtype, base = HERE, max_length, truncate_dim, self_check = true } = given;
+  const callback = given.progress_callback ?? (() => {});
   const folder = new URL(`${base}`.replace(/\/*$/, "/"), page()).href;
   /** @type {Client<WorkerMethods>} */
   const worker = new Client(new URL("worker.js", folder));
@@ -108,13 +108,13 @@ export async function pipeline(task, model, options = {}) {
   }
 
   /** @type {(texts: string | string[], options?: ExtractorOptions) => Promise<Tensor>} */
-  const extract = async (texts, options = {}) => {
+  const extract = async (texts, options) => {
     const known = ["pooling", "normalize", "prompt", "quantize", "precision"];
-    checkOptions("the extractor", options, [...known, "progress_callback", "signal"]);
-    const { pooling = "none", normalize = false, prompt = "", quantize = false } = options;
-    const precision = quantize ? (options.precision ?? "binary") : "float32";
+    const given = checkOptions("the extractor", options, [...known, "progress_callback", "signal"]);
+    const { pooling = "none", normalize = false, prompt = "", quantize = false } = given;
+    const precision = quantize ? (given.precision ?? "binary") : "float32";
     const params = { texts: asList(texts), prompt, pooling, normalize, precision };
-    const { progress_callback: onProgress = () => {}, signal } = options;
+    const { progress_callback: onProgress = () => {}, signal } = given;
     const { dims, data } = await worker.request("embed", params, { onProgress, signal });
     return new Tensor([...dims], data);
   };
@@ -156,9 +156,9 @@ export class SearchIndex {
    * @returns {Promise<{ truncated: number }>}  how many of all texts so far were too long for the
    *   model, and lost their tail
    */
-  async add(texts, options = {}) {
-    checkOptions("add", options, ["progress_callback", "signal"]);
-    const { progress_callback: onProgress = () => {}, signal } = options;
+  async add(texts, options) {
+    const given = checkOptions("add", options, ["progress_callback", "signal"]);
+    const { progress_callback: onProgress = () => {}, signal } = given;
     const list = asList(texts);
     const params = { handle: this.#handle, texts: list };
     const { truncated } = await this.#worker.request("add", params, { onProgress, signal });
@@ -173,7 +173,8 @@ export class SearchIndex {
    * @param {{ k?: number }} [options]  how many hits at most
    * @returns {Promise<Hit[]>}
    */
-  async search(query, { k = 10 } = {}) {
+  async search(query, options) {
+    const { k = 10 } = checkOptions("search", options, ["k"]);
     if (typeof query !== "string") throw new TypeError("query must be a string");
     if (!Number.isInteger(k) || k < 1) throw new TypeError(`k must be a whole number >= 1, not ${k}`);
     return this.#worker.request("search", { handle: this.#handle, query, k });
@@ -252,15 +253,20 @@ function asList(texts) {
 }
 
 /**
- * Refuse what would otherwise be ignored.
+ * Refuse what would otherwise be ignored; null is as if it were not given.
  *
+ * @template {object} T
  * @param {string} what
- * @param {object} options
+ * @param {T | null | undefined} options
  * @param {string[]} known
+ * @returns {Partial<T>}  those that are given
  */
 function checkOptions(what, options, known) {
-  const unknown = Object.keys(options).find((key) => !known.includes(key));
+  const entries = Object.entries(options ?? {});
+  const unknown = entries.map(([key]) => key).find((key) => !known.includes(key));
   if (unknown !== undefined) {
     throw new TypeError(`${what} has no option ${unknown}; it has ${known.join(", ")}`);
   }
+  const given = Object.fromEntries(entries.filter(([, value]) => value != null));
+  return /** @type {Partial<T>} */ (given);
 }

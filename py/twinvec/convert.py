@@ -19,7 +19,7 @@ import numpy as np
 
 from twinvec.download import sha256_of
 from twinvec.embedder import Embedder
-from twinvec.errors import ModelError, UnsupportedModelError
+from twinvec.errors import ModelError, ModelNotFoundError, UnsupportedModelError
 from twinvec.folder import (
     CONFIG_FILES,
     OPTIONAL_FILES,
@@ -68,6 +68,7 @@ def convert_folder(source: Path, folder: Path, dtypes: Sequence[str] = ("fp32",)
 
     Raises:
         UnsupportedModelError: the architecture is not one that can be converted.
+        ModelNotFoundError: there is no file of weights.
         ModelError: a file cannot be read.
     """
     model = _fp32_model(source)
@@ -122,6 +123,10 @@ def _fp32_model(source: Path) -> onnx.ModelProto:
         if file.is_file():
             return _load(file)
         file = source / "model.safetensors"
+        if not file.is_file():
+            raise ModelNotFoundError(
+                f"{source} has neither {onnx_path('fp32')} nor {file.name} to convert"
+            )
         weights = load_file(file)
     except (SafetensorError, DecodeError, onnx.checker.ValidationError, OSError) as err:
         raise ModelError(f"{file} cannot be read: {err}") from err

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import warnings
 from contextlib import aclosing, closing
 from dataclasses import dataclass, field, replace
@@ -93,6 +94,7 @@ class Embedder:
             IntegrityError: a file is not the pinned one.
             UnsupportedModelError: the model has a part that twinvec does not implement.
             ParityError: the self-check failed.
+            TypeError: a limit is not a whole number.
             ValueError: the dtype is unknown, or a limit is above the model's own.
         """
         info, tokenizer, session = open_model(
@@ -175,9 +177,10 @@ class Embedder:
             one float32 [tokens, dim] a text, special tokens included.
 
         Raises:
-            TypeError: `texts` is not a list of strings; the message names the position.
+            TypeError: `texts` is not a list of strings; the message names the position. Or
+                `prompt` is not a string.
             ValueError: the pooling is unknown.
-            InferenceError: ONNX Runtime failed.
+            InferenceError: ONNX Runtime failed, or the embedder was closed.
             SyncUnavailableError: in the browser, where it cannot wait; use `aencode`.
         """
         call = self._call(texts, prompt, pooling, normalize, progress)
@@ -273,6 +276,8 @@ class Embedder:
     ) -> _Call:
         checked = check_texts(texts)
         mode = pooling_mode(self.info.pooling if pooling is None else pooling)
+        if not isinstance(prompt, str):
+            raise TypeError(f"prompt must be a str, not {type(prompt).__name__}")
         encodings = self._encodings(checked, prompt)
         runs = (feeds(encoding, self._session.input_names) for encoding in encodings)
         return _Call(runs, len(checked), mode, self.info.dim, unit, progress)
@@ -329,11 +334,12 @@ def _limited(info: ModelInfo, max_length: int | None, truncate_dim: int | None) 
     """Apply a caller's limits.
 
     Raises:
+        TypeError: a limit is not a whole number.
         ValueError: a limit is not within the model's own.
     """
     asked = {"max_length": (max_length, info.max_length), "truncate_dim": (truncate_dim, info.dim)}
     for name, (limit, most) in asked.items():
-        if limit is not None and not 1 <= limit <= most:
+        if limit is not None and not 1 <= operator.index(limit) <= most:
             raise ValueError(f"{name} must be between 1 and {most} for {info.name}, not {limit}")
     return replace(info, max_length=max_length or info.max_length, dim=truncate_dim or info.dim)
 

@@ -67,9 +67,18 @@ class Index:
         return cls(kept, embedder.encode_document(kept), embedder.fingerprint)
 
     def add(self, texts: list[str], vectors: NDArray[np.float32]) -> None:
-        """Append texts with vectors that an embedder of this index's fingerprint made."""
-        self.vectors = np.concatenate([self.vectors, vectors])
-        self.texts = self.texts + texts
+        """Append texts with vectors that an embedder of this index's fingerprint made.
+
+        Raises:
+            TypeError: `texts` is not a list of strings.
+            ValueError: `vectors` is not [len(texts), dim].
+        """
+        checked, shape = check_texts(texts), np.shape(vectors)
+        if shape != (len(checked), self.vectors.shape[1]):
+            expected = f"[{len(checked)}, {self.vectors.shape[1]}]"
+            raise ValueError(f"{len(checked)} texts need vectors {expected}, not of shape {shape}")
+        self.vectors = np.concatenate([self.vectors, vectors], dtype=np.float32)
+        self.texts = self.texts + checked
 
     def check(self, embedder: Embedder) -> None:
         """Check that an embedder's vectors are comparable with this index's.
@@ -97,23 +106,30 @@ class Index:
 
         Args:
             query: a text, embedded by `embedder` behind the model's query prompt, or a vector,
-                float32 [dim].
+                float32 [dim] or [1, dim].
             embedder: needed for a text; checked against the index's fingerprint.
             k: how many hits at most.
 
         Raises:
             IndexMismatchError: the embedder's vectors are not comparable with the index's.
             TypeError: the query is a text and there is no embedder.
-            ValueError: the vector has other dims than the index, or `k` is below 1.
+            ValueError: the query is not one finite vector of the index's dims, or `k` is below 1.
         """
         if embedder is not None:
             self.check(embedder)
         if not isinstance(query, str):
-            vector = query
+            vector = np.asarray(query, np.float32)
         elif embedder is not None:
             (vector,) = embedder.encode_query(query)
         else:
             raise TypeError("search(query, embedder): a text needs the embedder as well")
+        if vector.ndim != 1 and vector.shape[:-1] != (1,):
+            raise ValueError(
+                f"the query must be one vector, not of shape {vector.shape}; for several at once "
+                "use semantic_search(queries, index.vectors)"
+            )
+        if not np.isfinite(vector).all():
+            raise ValueError("the query's vector is not finite, so that it ranks nothing")
         (matches,) = semantic_search(normalize(vector), self.vectors, k, score_function=dot)
         return [Hit(match.position, match.score, self.texts[match.position]) for match in matches]
 
@@ -150,14 +166,20 @@ class Index:
         try:
             block = json.loads((folder / "index.json").read_text(encoding="utf-8"))
             vectors = np.load(folder / "vectors.npy", allow_pickle=False)
-        except ValueError as err:  # not JSON, or not NumPy's format
+            version = block["version"]
+        except (
+            ValueError,
+            EOFError,
+            KeyError,
+            TypeError,
+        ) as err:  # not JSON, not ours, not NumPy's
             raise ValueError(
                 f"{folder}: index.json or vectors.npy is damaged, or a server's page in its place; "
                 "build the index again, or look what the server answers"
             ) from err
-        if block.get("version") != _VERSION:
+        if version != _VERSION:
             raise ValueError(
-                f"{folder}: index version {block.get('version')} is unknown, this twinvec reads "
+                f"{folder}: index version {version} is unknown, this twinvec reads "
                 f"{_VERSION}; build the index again, or update twinvec"
             )
         texts = check_texts(block["texts"])

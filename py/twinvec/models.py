@@ -139,6 +139,8 @@ def _own(folder: Path, dtype: str) -> ModelInfo:
     for path in (*CONFIG_FILES, *OPTIONAL_FILES, PROBES_FILE):
         if path in recorded and (folder / path).is_file():
             _check_own(folder, path, recorded, sha256_of(folder / path))
+        elif path in recorded and path not in CONFIG_FILES:  # a default would take its place
+            _check_own(folder, path, recorded, "no such file")
     info = ModelInfo.from_folder(folder, dtype)
     for path, facts in info.files.items():
         _check_own(folder, path, recorded, facts["sha256"])

@@ -102,6 +102,7 @@ def quantize_embeddings(
     if precision not in get_args(Precision):
         known = ", ".join(get_args(Precision))
         raise ValueError(f"unknown precision {precision!r}; use one of: {known}")
+    vectors = np.asarray(vectors, np.float32)
     if vectors.ndim != 2:
         raise ValueError(f"vectors must be [n, dim], not of shape {vectors.shape}")
     if precision in ("binary", "ubinary"):
@@ -109,12 +110,12 @@ def quantize_embeddings(
             raise ValueError(f"{precision} needs a multiple of 8 dims, not {vectors.shape[1]}")
         bits = np.packbits(vectors > 0, axis=1)
         return bits if precision == "ubinary" else (bits ^ 0x80).view(np.int8)
-    if ranges is None or ranges.shape != (2, vectors.shape[1]):
+    if ranges is None or np.shape(ranges) != (2, vectors.shape[1]):
         raise ValueError(
             f"{precision} needs ranges [2, {vectors.shape[1]}]: each dimension's lowest and "
             "highest value over a calibration set"
         )
-    lowest, highest = ranges
+    lowest, highest = np.asarray(ranges, np.float32)
     steps = np.where(highest > lowest, (highest - lowest) / 255, 1)
     levels = ((vectors - lowest) / steps).clip(0, 255)
     quantized: NDArray[np.int8] | NDArray[np.uint8] = (

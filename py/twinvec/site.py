@@ -88,41 +88,58 @@ def build_site(
 
     Args:
         out: where to write; its folders `models` and `runtime` are twinvec's own, and kept free
-            of anything else.
+            of anything else. An index in `index` is kept, unless it is the sample one.
         model: as in `Embedder.from_pretrained`.
         dtypes: which weights; a page that names none gets the first, and the index is built
             with it.
         web: the browser side's sources, with its npm packages installed.
 
     Returns:
-        The model, opened natively, and the sample index that it built.
+        The model, opened natively, and the index: the sample that it built, or what was kept.
 
     Raises:
         TwinvecError: a source file is missing, or `out` holds what is not twinvec's; the message
             says what to do.
         IntegrityError: a file is not the pinned one.
+        IndexMismatchError: the index in `out` is of another model, dtype or limits.
     """
     if not web.is_dir():
         raise TwinvecError(f"{web} is not there; build from a checkout of twinvec: python build.py")
+    pages = [file for pattern in _WEB_FILES for file in web.glob(pattern)]
     if not (out / _PACKAGE).is_file():
-        for theirs in (out / name for name in _OWNED if (out / name).exists()):
+        names = [*_OWNED, *(file.name for file in pages)]
+        for theirs in (out / name for name in names if (out / name).exists()):
             raise TwinvecError(
-                f"{theirs} is there and not twinvec's, which would delete what it does not know in "
-                "it; choose an empty folder, or move it away"
+                f"{theirs} is there and not twinvec's, which would delete or replace it; choose an "
+                "empty folder, or move it away"
             )
-    found = {dtype: resolve(model, dtype=dtype) for dtype in dtypes}
+    first = resolve(model, dtype=dtypes[0])
+    model = model or first[1].name  # where another model stands in, it does so for every dtype
+    found = {dtypes[0]: first} | {dtype: resolve(model, dtype=dtype) for dtype in dtypes[1:]}
+    embedder = Embedder.from_pretrained(model, dtype=dtypes[0])
+    index = _kept_index(out / "index", embedder)
     written = {*_copy_runtime(out, web), *_copy_model(out, found)}
-    for pattern in _WEB_FILES:
-        for file in web.glob(pattern):
-            shutil.copyfile(file, out / file.name)
+    for file in pages:
+        shutil.copyfile(file, out / file.name)
     for owned in _OWNED:
         for file in (out / owned).rglob("*"):
             if file.is_file() and file not in written:
                 file.unlink()
-    embedder = Embedder.from_pretrained(model or found[dtypes[0]][1].name, dtype=dtypes[0])
-    index = Index.build(SAMPLE_TEXTS, embedder)
-    index.save(out / "index")
+    if index is None:
+        index = Index.build(SAMPLE_TEXTS, embedder)
+        index.save(out / "index")
     return embedder, index
+
+
+def _kept_index(folder: Path, embedder: Embedder) -> Index | None:
+    """Load an index that somebody put there, if its texts are not the sample's."""
+    if not (folder / "index.json").exists():
+        return None
+    index = Index.load(folder)
+    if index.texts == SAMPLE_TEXTS:
+        return None
+    index.check(embedder)
+    return index
 
 
 def _copy_runtime(out: Path, web: Path) -> Iterator[Path]:

@@ -115,6 +115,24 @@ def test_limits(tab: Tab, embedder: Embedder) -> None:
     native.close()
 
 
+def test_null_is_as_if_it_were_not_given(tab: Tab, embedder: Embedder) -> None:
+    """As for Transformers.js's options."""
+    versions, dims, hits = tab.page.evaluate(
+        """async () => {
+          const options = { dtype: null, max_length: null, truncate_dim: null, self_check: null };
+          const other = await twinvec.pipeline("feature-extraction", null, options);
+          const { dims } = await other("a", { pooling: null, prompt: null, precision: null });
+          const hits = await (await other.openIndex("index/")).search("a", null);
+          await other.dispose();
+          return [other.versions, dims, hits.length];
+        }"""
+    )
+    assert versions["fingerprint"] == embedder.fingerprint
+    assert versions["deviation"] <= BOUNDS["exact"]
+    assert dims == [1, 3, embedder.info.dim]
+    assert hits == 3
+
+
 def test_adding_tells_how_many_texts_were_cut(tab: Tab) -> None:
     before, after = tab.page.evaluate(
         """async (texts) => {
@@ -157,6 +175,17 @@ def test_cos_sim_and_dot(tab: Tab) -> None:
             "unknown precision 'int4'; use one of: int8, uint8, binary, ubinary",
         ),
         ("extractor(['a'], { top_k: 3 })", "TypeError", "no option top_k"),
+        (
+            "extractor.openIndex('index/').then((index) => index.search('x', { top_k: 3 }))",
+            "TypeError",
+            "search has no option top_k; it has k",
+        ),
+        ("extractor('x', { prompt: 5 })", "TypeError", "prompt must be a str, not int"),
+        (
+            "twinvec.pipeline('feature-extraction', null, { max_length: 10.5 })",
+            "TypeError",
+            "cannot be interpreted as an integer",
+        ),
         ("extractor.countTokens([1])", "TypeError", "texts[0] must be a string, not number"),
         (
             "twinvec.pipeline('feature-extraction', null, { max_length: 9999 })",

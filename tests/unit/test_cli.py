@@ -83,9 +83,20 @@ def test_verify_tells_a_flipped_byte(folder: Path) -> None:
     content = bytearray(file.read_bytes())
     content[len(content) // 2] ^= 1
     file.write_bytes(content)
+    answer = twinvec("verify", folder, "--json")
+    assert answer.exit_code == 1
+    rows = {row["dtype"]: row for row in rows_of(answer)}
+    assert "model_w8.onnx: hash mismatch" in rows["w8"]["failure"]
+    assert [dtype for dtype in rows if "failure" in rows[dtype]] == ["w8"]
+
+
+def test_verify_tells_weights_that_do_not_open(folder: Path) -> None:
+    (folder / "SHA256SUMS").unlink()
+    (folder / "onnx" / "model.onnx").write_bytes(b"")
     answer = twinvec("verify", folder)
     assert answer.exit_code == 1
-    assert "model_w8.onnx: hash mismatch" in answer.output
+    assert "ModelError" in answer.stdout.splitlines()[0]
+    assert answer.stdout.count("fine") == 3
 
 
 def test_verify_tells_other_vectors_and_none(folder: Path) -> None:
@@ -101,6 +112,28 @@ def test_verify_tells_other_vectors_and_none(folder: Path) -> None:
     assert "differ by 0.001 from" in rows["w8"]["failure"]
     assert "no reference vectors" in rows["w16"]["failure"]
     assert "failure" not in rows["fp32"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["embed", "{texts}", "--out", "{out}", "--max-length", "9999"], "must be between 1 and"),
+        (["site", "{site}", "--dtype", "zz"], "'zz' is not one of"),
+        (["convert", "{site}", "{out}"], "has neither onnx/model.onnx nor model.safetensors"),
+    ],
+)
+def test_wrong_arguments_are_told_without_a_traceback(
+    tmp_path: Path, folder: Path, arguments: list[str], message: str
+) -> None:
+    (tmp_path / "site").mkdir()
+    (tmp_path / "texts.txt").write_text("Hello world.\n", encoding="utf-8")
+    names = {"texts": "texts.txt", "out": "out.npy", "site": "site"}
+    paths = {key: tmp_path / name for key, name in names.items()}
+    given = [argument.format_map(paths) for argument in arguments]
+    answer = twinvec(*given, *(["--model", str(folder)] if given[0] == "embed" else []))
+    assert isinstance(answer.exception, SystemExit)
+    assert message in answer.stderr
+    assert not (tmp_path / "out.npy").exists()
 
 
 def test_verify_needs_weights(tmp_path: Path) -> None:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from twinvec import DownloadError, Embedder, cos_sim
+from synthetic import write_tiny
+from twinvec import DownloadError, Embedder, InferenceError, cos_sim
+from twinvec.convert import convert_folder
 from twinvec.pins import DEFAULT, EMBEDDED
 from twinvec.site import SAMPLE_QUERY, SAMPLE_TEXTS
 
@@ -60,6 +65,30 @@ def test_a_copy_of_the_folder_gives_the_same_vectors(minilm: Embedder) -> None:
     texts = ["Hello world.", "word " * 400]
     assert np.array_equal(local.encode(texts), minilm.encode(texts))
     local.close()
+
+
+def test_a_closed_embedder_says_so(tmp_path: Path) -> None:
+    made = convert_folder(write_tiny(tmp_path / "source"), tmp_path / "made")
+    closed = Embedder.from_pretrained(made)
+    closed.close()
+    closed.close()
+    with pytest.raises(InferenceError, match="was closed"):
+        closed.encode(["a"])
+    with pytest.raises(InferenceError, match="was closed"):
+        asyncio.run(closed.aencode(["a"]))
+
+
+def test_a_limit_is_a_whole_number_and_a_prompt_a_string(tmp_path: Path) -> None:
+    made = convert_folder(write_tiny(tmp_path / "source"), tmp_path / "made")
+    wrong: Any
+    for wrong in ({"max_length": 10.5}, {"truncate_dim": "8"}):
+        with pytest.raises(TypeError, match="cannot be interpreted as an integer"):
+            Embedder.from_pretrained(made, **wrong)
+    wrong = None
+    embedder = Embedder.from_pretrained(made)
+    with pytest.raises(TypeError, match="prompt must be a str, not NoneType"):
+        embedder.encode(["a"], prompt=wrong)
+    embedder.close()
 
 
 def test_weights_that_compute_otherwise_are_approximate(minilm: Embedder) -> None:

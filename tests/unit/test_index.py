@@ -69,6 +69,43 @@ def test_wrong_dims() -> None:
         index().search(np.zeros(2, np.float32))
 
 
+def test_what_does_not_fit_is_not_added() -> None:
+    one: Any = index()
+    eye = np.eye(3, dtype=np.float32)
+    for texts, vectors in ((["four"], eye[:2]), (["four"], eye[0]), (["four"], eye[:1, :2])):
+        with pytest.raises(ValueError, match=r"1 texts need vectors \[1, 3\], not of shape"):
+            one.add(texts, vectors)
+    with pytest.raises(TypeError, match="not one str"):
+        one.add("four", eye[:1])
+    assert (len(one), one.vectors.shape) == (3, (3, 3))
+    one.add(("four",), eye[:1].astype(np.float64))
+    assert one.vectors.dtype == np.float32
+
+
+def test_a_query_is_one_finite_vector() -> None:
+    eye = np.eye(3, dtype=np.float32)
+    assert index().search(eye[:1], k=1)[0].text == "one"  # as `encode_query` gives it
+    with pytest.raises(ValueError, match=r"must be one vector, not of shape \(3, 3\)"):
+        index().search(eye)
+    with pytest.raises(ValueError, match="not finite"):
+        index().search(np.full(3, np.nan, np.float32))
+
+
+@pytest.mark.parametrize("text", ["[]", "{}", "null", "1", '"x"'])
+def test_an_index_of_another_make_is_told(tmp_path: Path, text: str) -> None:
+    index().save(tmp_path)
+    (tmp_path / "index.json").write_text(text, encoding="utf-8")
+    with pytest.raises(ValueError, match=r"index\.json or vectors\.npy is damaged"):
+        Index.load(tmp_path)
+
+
+def test_an_empty_file_of_vectors_is_told(tmp_path: Path) -> None:
+    index().save(tmp_path)
+    (tmp_path / "vectors.npy").write_bytes(b"")
+    with pytest.raises(ValueError, match=r"vectors\.npy is damaged"):
+        Index.load(tmp_path)
+
+
 def test_files_that_do_not_fit(tmp_path: Path) -> None:
     index().save(tmp_path)
     np.save(tmp_path / "vectors.npy", np.eye(2, dtype=np.float32))

@@ -184,6 +184,16 @@ def test_a_local_folder_is_checked_and_never_changed(
     resolve(folder, dtype="fp32")
 
 
+@pytest.mark.parametrize("path", ["1_Pooling/config.json", "probes.json"])
+def test_a_recorded_file_that_is_gone_is_told(tmp_path: Path, path: str) -> None:
+    """A default would take its place: another pooling, or no check of the vectors."""
+    folder, _ = make_own_folder(tmp_path)
+    with (folder / "SHA256SUMS").open("a", encoding="utf-8") as record:
+        record.write(f"{'0' * 64}  {path}\n")
+    with pytest.raises(IntegrityError, match="found no such file"):
+        resolve(folder, dtype="fp32")
+
+
 def test_a_local_folder_changed_on_purpose_is_opened_without_its_record(tmp_path: Path) -> None:
     folder, _ = make_own_folder(tmp_path)
     (folder / "onnx" / "model.onnx").write_bytes(b"other weights")

@@ -84,6 +84,26 @@ def test_int8_cuts_the_calibrated_range_into_steps() -> None:
     assert signed[:, 0].tolist() == [-120, 127, 127]
 
 
+@pytest.mark.parametrize("precision", ["int8", "uint8"])
+def test_levels_are_those_of_sentence_transformers(precision: Any) -> None:
+    """Its formula, which is defined for vectors within the ranges."""
+    vectors = np.random.default_rng(0).standard_normal((50, 16), dtype=np.float32)
+    ranges = np.vstack((vectors.min(axis=0), vectors.max(axis=0)))
+    steps = (ranges[1] - ranges[0]) / 255
+    levels = (vectors - ranges[0]) / steps
+    expected = levels.astype(np.uint8) if precision == "uint8" else (levels - 128).astype(np.int8)
+    assert np.array_equal(quantize_embeddings(vectors, precision, ranges), expected)
+
+
+def test_lists_are_quantized_as_well() -> None:
+    lists: Any = VECTORS.tolist()
+    ranges: Any = [[-1.0] * 8, [1.0] * 8]
+    precision: Any
+    for precision in ("binary", "int8"):
+        expected = quantize_embeddings(VECTORS, precision, np.array(ranges, np.float32))
+        assert np.array_equal(quantize_embeddings(lists, precision, ranges), expected)
+
+
 @pytest.mark.parametrize(
     ("shape", "precision", "message"),
     [

@@ -7,8 +7,11 @@ from pathlib import Path
 import pytest
 
 from conftest import DIST
-from twinvec import IntegrityError, TwinvecError
-from twinvec.site import WEB, build_site
+from synthetic import write_tiny
+from twinvec import Embedder, Index, IndexMismatchError, IntegrityError, TwinvecError
+from twinvec.convert import convert_folder
+from twinvec.folder import ModelInfo
+from twinvec.site import SAMPLE_TEXTS, WEB, build_site
 
 
 def test_folders_of_others_are_left_alone(tmp_path: Path) -> None:
@@ -18,6 +21,58 @@ def test_folders_of_others_are_left_alone(tmp_path: Path) -> None:
     with pytest.raises(TwinvecError, match="models is there and not twinvec's"):
         build_site(tmp_path)
     assert theirs.read_bytes() == b"precious"
+
+
+def test_a_page_of_others_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "index.html").write_text("mine", encoding="utf-8")
+    with pytest.raises(TwinvecError, match=r"index\.html is there and not twinvec's"):
+        build_site(tmp_path)
+    assert [file.name for file in tmp_path.iterdir()] == ["index.html"]
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("model")
+    return convert_folder(write_tiny(folder / "source"), folder / "made", ["fp32", "w8", "q8"])
+
+
+def test_an_index_of_ones_own_is_kept(tmp_path: Path, model: Path) -> None:
+    embedder = Embedder.from_pretrained(model)
+    Index.build(["mine"], embedder).save(tmp_path / "index")
+    embedder.close()
+    for _ in range(2):
+        embedder, index = build_site(tmp_path, model)
+        assert index.texts == Index.load(tmp_path / "index").texts == ["mine"]
+        embedder.close()
+    with pytest.raises(IndexMismatchError, match="weights_sha256"):
+        build_site(tmp_path, model, dtypes=["q8"])
+    weights = [file.name for file in (tmp_path / "models").rglob("*.onnx")]
+    assert weights == ["model.onnx"]  # refused before anything is written
+
+
+def test_the_sample_index_is_made_again(tmp_path: Path, model: Path) -> None:
+    for dtypes in (["fp32"], ["w8", "fp32"]):
+        embedder, index = build_site(tmp_path, model, dtypes=dtypes)
+        assert index.texts == SAMPLE_TEXTS
+        Index.load(tmp_path / "index").check(embedder)
+        embedder.close()
+
+
+def test_a_stand_in_stands_in_for_every_dtype(
+    tmp_path: Path, model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the first is found, or not, the others must not come from another model."""
+    asked = []
+
+    def resolve(name: str | Path | None, *, dtype: str) -> tuple[Path, ModelInfo]:
+        asked.append(name)
+        return model, ModelInfo.from_folder(model, dtype)
+
+    monkeypatch.chdir(model.parent)
+    monkeypatch.setattr("twinvec.site.resolve", resolve)
+    embedder, _ = build_site(tmp_path, dtypes=["fp32", "w8", "q8"])
+    embedder.close()
+    assert asked == [None, model.name, model.name]
 
 
 def test_without_the_browser_side_it_says_what_to_do(tmp_path: Path) -> None:

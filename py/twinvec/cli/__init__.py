@@ -13,6 +13,7 @@ from twinvec.cli.embed import embed
 from twinvec.cli.models import convert, models, verify
 from twinvec.cli.options import as_json
 from twinvec.errors import TwinvecError
+from twinvec.folder import DTYPES
 from twinvec.serve import make_server
 from twinvec.site import SAMPLE_QUERY, build_site
 
@@ -28,7 +29,8 @@ class _Commands(click.Group):
     def invoke(self, ctx: click.Context) -> object:
         try:
             return super().invoke(ctx)
-        except (TwinvecError, OSError) as err:  # OSError: a full disk, no right to write
+        except (TwinvecError, OSError, ValueError) as err:
+            # OSError: a full disk, no right to write; ValueError: a limit above the model's own
             raise click.ClickException(f"{type(err).__name__}: {err}") from err
 
 
@@ -49,13 +51,17 @@ def main() -> None:
     "--dtype",
     "dtypes",
     multiple=True,
+    type=click.Choice(list(DTYPES)),
     default=["fp32"],
     show_default=True,
     help="Which weights; may be given several times, the default one first.",
 )
 @as_json
 def site(out: Path, model: str | None, dtypes: Sequence[str], as_json: bool) -> None:
-    """Write a static site with runtime, model, page and a sample index into OUT."""
+    """Write a static site with runtime, model, page and a sample index into OUT.
+
+    An index of your own in OUT/index is kept, if this model and dtype can search it.
+    """
     if not as_json:
         click.echo(f"Building {out} ...")
     embedder, index = build_site(out, model, dtypes=dtypes)

@@ -14,7 +14,7 @@ import click
 
 from twinvec.cli.options import as_json
 from twinvec.embedder import Embedder
-from twinvec.errors import ModelNotFoundError, ParityError, TruncationWarning
+from twinvec.errors import ModelNotFoundError, TruncationWarning, TwinvecError
 from twinvec.folder import DERIVED, DTYPES, ModelInfo, onnx_path, parity
 from twinvec.models import list_weights
 from twinvec.pins import DEFAULT
@@ -84,7 +84,10 @@ def convert(src: Path, dst: Path, dtypes: Sequence[str], as_json: bool) -> None:
         full = convert_folder(src, Path(temporary) / "fp32")
         convert_folder(full, dst, dtypes)
         expected = _vectors(full, "fp32")
-    rows = [_row(dst, dtype, expected) for dtype in dtypes]
+        rows = [
+            _facts(dst, dtype) | {"cosine": lowest_cosine(_vectors(dst, dtype), expected)}
+            for dtype in dtypes
+        ]
     _show(rows, as_json=as_json)
 
 
@@ -100,24 +103,35 @@ def verify(folder: Path, as_json: bool) -> None:
     present = [dtype for dtype in DTYPES if (folder / onnx_path(dtype)).is_file()]
     if not present:
         raise ModelNotFoundError(f"{folder} has no weights under onnx/; is it a model's folder?")
-    expected = _vectors(folder, "fp32") if "fp32" in present else None
-    rows = [_row(folder, dtype, expected) | _checked(folder, dtype) for dtype in present]
+    expected = None
+    rows = []
+    for dtype in present:  # fp32, which the others are compared with, is the first in DTYPES
+        row = _facts(folder, dtype)
+        try:
+            vectors = _vectors(folder, dtype)
+            expected = vectors if dtype == "fp32" else expected
+            if expected is not None:
+                row["cosine"] = lowest_cosine(vectors, expected)
+            row |= _checked(folder, dtype)
+        except TwinvecError as err:  # told, not raised, so that all are looked at
+            row["failure"] = f"{type(err).__name__}: {err}"
+        rows.append(row)
     _show(rows, as_json=as_json)
     if any("failure" in row for row in rows):
         raise SystemExit(1)
 
 
-def _row(folder: Path, dtype: str, expected: NDArray[np.float32] | None) -> dict[str, Any]:
-    """Tell what a dtype is, and its lowest cosine to fp32 over `PROBES`."""
+def _facts(folder: Path, dtype: str) -> dict[str, Any]:
     size = (folder / onnx_path(dtype)).stat().st_size
-    row: dict[str, Any] = {"dtype": dtype, "bytes": size, "parity": parity(dtype)}
-    if expected is not None:
-        row["cosine"] = lowest_cosine(_vectors(folder, dtype), expected)
-    return row
+    return {"dtype": dtype, "bytes": size, "parity": parity(dtype)}
 
 
 def _checked(folder: Path, dtype: str) -> dict[str, Any]:
-    """Compare all reference vectors; what fails is told, not raised, so that all are compared."""
+    """Compare all reference vectors.
+
+    Raises:
+        ParityError: one of them differs.
+    """
     info = ModelInfo.from_folder(folder, dtype)
     texts = probe_texts(info, dtype)
     if not texts:
@@ -125,8 +139,6 @@ def _checked(folder: Path, dtype: str) -> dict[str, Any]:
     embedder = Embedder.from_pretrained(folder, dtype=dtype, self_check=False)
     try:
         return {"deviation": check(info, dtype, embedder.encode(texts, pooling=PROBE_POOLING))}
-    except ParityError as err:
-        return {"failure": str(err)}
     finally:
         embedder.close()
 

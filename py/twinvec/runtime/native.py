@@ -80,10 +80,13 @@ class NativeSession:
                 yield await asyncio.wrap_future(run)
 
     def close(self) -> None:
-        """End the pool's threads."""
+        """End the pool's threads, and give the weights' memory back."""
         self._threads.shutdown()
+        self._ort = None
 
     def _start(self, feed: Feeds) -> Future[Outputs]:
+        if self._ort is None:
+            raise InferenceError("this embedder was closed; open the model again")
         return self._threads.submit(self._run_one, feed)
 
     def _run_one(self, feed: Feeds) -> Outputs:
