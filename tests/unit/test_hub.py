@@ -13,9 +13,10 @@ import onnx
 import pytest
 
 from fake_hub import NAME, OTHER, REVISION, Fault, Hub, lfs, running_hub
-from synthetic import TINY, tiny_bert
-from twinvec.convert import bert_graph
+from synthetic import TINY, tiny_bert, write_tiny
+from twinvec.convert import bert_graph, convert_folder
 from twinvec.errors import DownloadError, IntegrityError, ModelNotFoundError
+from twinvec.folder import onnx_path
 from twinvec.models import resolve
 from twinvec.pins import PINS, Pin
 from twinvec.runtime.native import NativeSession
@@ -247,3 +248,21 @@ def test_external_data_open_from_the_hubs_cache(hub: Hub, tmp_path: Path) -> Non
     (states,) = session.run([dict.fromkeys(("input_ids", "attention_mask", "token_type_ids"), ids)])
     session.close()
     assert states.shape == (1, 3, TINY["hidden_size"])
+
+
+@pytest.mark.parametrize("dtype", ["w8", "q8"])
+def test_a_dtype_that_the_hub_lacks_is_made_of_fp32(hub: Hub, tmp_path: Path, dtype: str) -> None:
+    converted = convert_folder(write_tiny(tmp_path / "source"), tmp_path / "made")
+    files = [file for file in converted.rglob("*") if file.is_file()]
+    hub.files = {file.relative_to(converted).as_posix(): file.read_bytes() for file in files}
+    cache = tmp_path / "cache"
+    folder, info = resolve(NAME, dtype=dtype, cache_dir=cache)
+    assert (info.name, info.revision) == (NAME, REVISION)
+    assert (folder / info.weights[dtype]).is_file()
+    hub.requests.clear()
+    assert resolve(NAME, dtype=dtype, cache_dir=cache) == (folder, info)
+    assert hub.requests == []  # nor is it made again
+    other = tmp_path / "other"
+    hub.files[onnx_path(dtype)] = b"of the model's owner"
+    taken, info = resolve(NAME, dtype=dtype, cache_dir=other)
+    assert (taken / info.weights[dtype]).read_bytes() == b"of the model's owner"

@@ -64,6 +64,8 @@ class NativeSession:
         outputs = [node.name for node in self._ort.get_outputs()]
         self._output = check_graph(self.input_names, outputs)
         workers = os.cpu_count() or 1
+        if hasattr(os, "sched_getaffinity"):  # a container may have fewer
+            workers = len(os.sched_getaffinity(0))
         self._threads = ThreadPoolExecutor(workers, thread_name_prefix="twinvec")
         self._ahead = 4 * workers  # so many runs cover one that takes long
 
