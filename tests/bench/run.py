@@ -19,8 +19,11 @@ from playwright.sync_api import Browser, Playwright, sync_playwright
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from conftest import Tab, launch_options, open_tab, serving_tests
+from conftest import DIST, Tab, launch_options, open_tab, serving_tests
 from texts import prose
+from twinvec.site import build_site
+
+DTYPES = ("fp32", "w8", "w8a8")
 
 
 def main() -> None:
@@ -30,11 +33,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="fewer texts and rounds")
     options = parser.parse_args()
     texts, rounds = (prose(16), 3) if options.quick else (prose(64), 7)
-    with (
-        sync_playwright() as playwright,
-        TemporaryDirectory() as folder,
-        serving_tests(Path(folder)) as address,
-    ):
+    with sync_playwright() as playwright, site() as address:
         figures = {
             "environment": environment(playwright),
             "dtypes": compare_dtypes(playwright, address, texts, rounds),
@@ -42,6 +41,19 @@ def main() -> None:
     show(figures)
     if options.json:
         options.json.write_text(json.dumps(figures, indent=1), encoding="utf-8")
+
+
+@contextmanager
+def site() -> Iterator[str]:
+    """Serve a site with the same model as `dist/`, in all of `DTYPES`."""
+    manifest = json.loads((DIST / "models" / "manifest.json").read_text(encoding="utf-8"))
+    with TemporaryDirectory() as folder:
+        say(f"a site with {', '.join(DTYPES)} ...")
+        dist = Path(folder) / "dist"
+        embedder, _ = build_site(dist, manifest["models"][0]["name"], dtypes=DTYPES)
+        embedder.close()
+        with serving_tests(Path(folder) / "site", dist) as address:
+            yield address
 
 
 def environment(playwright: Playwright) -> dict[str, Any]:
@@ -60,27 +72,30 @@ def compare_dtypes(
     playwright: Playwright, address: str, texts: list[str], rounds: int
 ) -> dict[str, Any]:
     """Take each dtype's time for the same texts, in turns, and the memory of its page alone."""
-    dtypes = ("fp32", "w8")
     memory = {}
-    for dtype in dtypes:
+    for dtype in DTYPES:
         say(f"memory of a page with {dtype} ...")
         with launched(playwright) as browser:
             open_tab(browser, address, f"?dtype={dtype}")
             memory[dtype] = renderer_memory(browser)
-    seconds: dict[str, list[float]] = {dtype: [] for dtype in dtypes}
+    seconds: dict[str, list[float]] = {dtype: [] for dtype in DTYPES}
     with launched(playwright) as browser:
-        tabs = {dtype: open_tab(browser, address, f"?dtype={dtype}") for dtype in dtypes}
+        tabs = {dtype: open_tab(browser, address, f"?dtype={dtype}") for dtype in DTYPES}
         for tab in tabs.values():
             tab.encode(texts)  # the first time also compiles
         for number in range(rounds):
             say(f"{len(texts)} texts, round {number + 1} of {rounds} ...")
             for dtype, tab in tabs.items():
                 seconds[dtype].append(timed(tab, texts))
-    ratios = [small / full for full, small in zip(*seconds.values(), strict=True)]
+    full = seconds["fp32"]
+    ratios = {
+        dtype: statistics.median(one / other for one, other in zip(all_, full, strict=True))
+        for dtype, all_ in seconds.items()
+    }
     return {
         "texts": len(texts),
         "seconds": {dtype: statistics.median(all_) for dtype, all_ in seconds.items()},
-        "w8 to fp32": statistics.median(ratios),
+        "to fp32": ratios,
         "bytes after load": memory,
     }
 
@@ -128,8 +143,8 @@ def show(figures: dict[str, Any]) -> None:
     print(", ".join(f"{key} {value}" for key, value in machine.items()))
     print(f"\n{dtypes['texts']} texts in the browser, median; memory of the page after load")
     for dtype, seconds in dtypes["seconds"].items():
-        print(f"  {dtype:5} {seconds:7.2f} s {dtypes['bytes after load'][dtype] / 1e6:8.0f} MB")
-    print(f"  w8 takes {dtypes['w8 to fp32']:.3f} times as long as fp32")
+        ratio, memory = dtypes["to fp32"][dtype], dtypes["bytes after load"][dtype] / 1e6
+        print(f"  {dtype:5} {seconds:7.2f} s, {ratio:.3f} of fp32's {memory:8.0f} MB")
 
 
 if __name__ == "__main__":
