@@ -38,6 +38,7 @@ try:
     from safetensors.numpy import load_file
 
     from twinvec.dynamic import make_q8
+    from twinvec.fixed_point import check_fixed_point
     from twinvec.variants import make_variant
 except ModuleNotFoundError as err:
     raise ModelError(
@@ -49,7 +50,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["bert_graph", "convert_folder"]
+__all__ = ["bert_graph", "convert_folder", "reason_against_w8a8"]
 
 _OPSET = 20
 _IR_VERSION = 9  # the first that has opset 20
@@ -67,7 +68,7 @@ def convert_folder(source: Path, folder: Path, dtypes: Sequence[str] = ("fp32",)
         dtypes: `fp32`, and those of `folder.DERIVED`.
 
     Raises:
-        UnsupportedModelError: the architecture is not one that can be converted.
+        UnsupportedModelError: the architecture is not one that can be converted, or not to `w8a8`.
         ModelNotFoundError: there is no file of weights.
         ModelError: a file cannot be read.
     """
@@ -92,6 +93,15 @@ def convert_folder(source: Path, folder: Path, dtypes: Sequence[str] = ("fp32",)
             if not (folder / SHA256SUMS).is_file():  # else another process was faster
                 raise
     return folder
+
+
+def reason_against_w8a8(folder: Path) -> str:
+    """Tell why a model folder's fp32 weights cannot be made `w8a8`; "" where they can."""
+    try:
+        check_fixed_point(_fp32_model(folder))
+    except UnsupportedModelError as err:
+        return str(err)
+    return ""
 
 
 def _in_dtype(model: onnx.ModelProto, dtype: str) -> onnx.ModelProto:

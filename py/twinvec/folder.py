@@ -53,15 +53,16 @@ DTYPES = {
     "bnb4": "_bnb4",
     "w8": "_w8",
     "w16": "_w16",
+    "w8a8": "_w8a8",
 }
-"""dtype -> suffix of `onnx/model<suffix>.onnx`: Transformers.js 4's, and twinvec's `w8`, `w16`."""
+"""dtype -> suffix of `onnx/model<suffix>.onnx`: Transformers.js 4's, and those of `DERIVED`."""
 
-DERIVED = ("w8", "w16", "q8")
-"""Those that twinvec makes of fp32 weights; see `variants` and `dynamic`."""
+DERIVED = ("w8", "w16", "w8a8", "q8")
+"""Those that twinvec makes of fp32 weights; see `variants`, `fixed_point` and `dynamic`."""
 
-EXACT = ("fp32", "w8", "w16")
-"""Those that compute in float32: runtimes agree to 5e-7 on unit vectors. Of the others only q8 was
-measured, which does not come near; see `dynamic`."""
+EXACT = ("fp32", "w8", "w16", "w8a8")
+"""Those on which runtimes agree to 5e-7 on unit vectors: w8a8 computes exactly, the others in
+float32. Of the rest only q8 was measured, which does not come near; see `dynamic`."""
 
 SHA256SUMS = "SHA256SUMS"
 """The file in which a model folder made here records the hashes of its other files."""

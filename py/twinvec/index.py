@@ -141,8 +141,8 @@ class Index:
         if self.fingerprint.get("parity") == "approximate":
             warnings.warn(
                 "this index holds vectors of approximate parity: another runtime gives slightly "
-                "other ones on the same weights, and may rank otherwise. Of the small dtypes w8 "
-                "and w16 are exact.",
+                "other ones on the same weights, and may rank otherwise. Of the small dtypes w8, "
+                "w16 and w8a8 are exact.",
                 ParityWarning,
                 stacklevel=2,
             )

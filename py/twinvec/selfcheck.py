@@ -26,8 +26,8 @@ __all__ = ["BOUNDS", "PROBE_POOLING", "check", "probe_texts", "record"]
 
 BOUNDS = {"exact": 2e-6, "approximate": 0.05}
 """Parity class -> the difference between two runtimes' unit vectors, in any dimension, beyond which
-one of them is taken to be wrong. On x86-64 exact ones differed by 2.6e-7 at most, q8 by 0.021; other
-processors round otherwise, and must not be locked out by it."""
+one of them is taken to be wrong. On x86-64 exact ones differed by 2.6e-7 at most, q8 by 0.021;
+other processors round otherwise, and must not be locked out by it."""
 
 PROBE_POOLING: Literal["mean"] = "mean"
 """Whatever the model's own: it depends on every token's state."""

@@ -1,9 +1,9 @@
-"""Smaller weights with the arithmetic of full ones: `w8` and `w16`.
+"""Smaller weights: `w8` and `w16`, with the arithmetic of full ones, and `w8a8`; see `fixed_point`.
 
-Only what is stored shrinks. The graph expands the weights by standard operators, which ONNX
-Runtime folds when it loads the model, and then computes in float32; so the two runtimes agree on
-these weights as closely as on fp32 ones. (Dynamically quantised weights such as q8 compute in
-integers, and there they do not.) Embedding tables stay small in memory too: only the rows that a
+In `w8` and `w16` only what is stored shrinks. The graph expands the weights by standard operators,
+which ONNX Runtime folds when it loads the model, and then computes in float32; so the two runtimes
+agree on these weights as closely as on fp32 ones. (Dynamically quantised weights such as q8 compute
+in integers, and there they do not.) Embedding tables stay small in memory too: only the rows that a
 text needs are expanded.
 
 `w8` scales every 64 weights of an output channel by themselves. One scale a channel is 1.4 %
@@ -20,6 +20,8 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+from twinvec.fixed_point import make_w8a8
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -31,17 +33,23 @@ _LEVELS = 127  # of int8, the same on both sides of zero
 
 
 def make_variant(model: onnx.ModelProto, dtype: str) -> onnx.ModelProto:
-    """Store a float32 model's matrices and embedding tables as int8 (`w8`) or float16 (`w16`).
+    """Make one of our own dtypes of a float32 model.
+
+    `w8` and `w16` store matrices and embedding tables as int8 or float16; `w8a8` has its own
+    matrices, and the tables of `w8`.
 
     `w8` rounds each block of 64 weights of a matrix's output channel, and each row of a table, to
     the 255 levels of a float16 scale of its own. Everything else, such as biases, stays float32.
 
     Args:
         model: any graph whose weights are float32 initializers; it is left as it is.
-        dtype: `w8` or `w16`.
+        dtype: `w8`, `w16` or `w8a8`.
+
+    Raises:
+        UnsupportedModelError: `w8a8` cannot be made of this graph.
     """
     made = onnx.ModelProto()
-    made.CopyFrom(model)
+    made.CopyFrom(make_w8a8(model) if dtype == "w8a8" else model)
     graph = made.graph
     uses = defaultdict(list)
     for node in graph.node:

@@ -31,7 +31,7 @@ from twinvec import Embedder
 from twinvec.pins import EMBEDDED
 
 PACKAGES = ("onnxruntime", "fastembed", "sentence-transformers", "torch", "playwright")
-DTYPES = ("fp32", "w8", "q8")
+DTYPES = ("fp32", "w8", "w8a8", "q8")
 PARTS = ("native", "web", "dtypes", "start", "memory")
 
 

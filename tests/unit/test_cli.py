@@ -70,12 +70,12 @@ def test_convert_reports_each_dtype(tmp_path: Path) -> None:
 
 def test_verify_compares_every_dtype(folder: Path) -> None:
     rows = rows_of(twinvec("verify", folder, "--json"))
-    assert [row["dtype"] for row in rows] == ["fp32", "q8", "w8", "w16"]
+    assert [row["dtype"] for row in rows] == ["fp32", "q8", "w8", "w16", "w8a8"]
     assert all(row["deviation"] <= 1e-8 for row in rows)
     assert {row["dtype"] for row in rows if row["parity"] == "exact"} == set(EXACT)
     said = twinvec("verify", folder)
     assert said.exit_code == 0
-    assert said.stdout.count("fine") == 4
+    assert said.stdout.count("fine") == 5
 
 
 def test_verify_tells_a_flipped_byte(folder: Path) -> None:

@@ -24,6 +24,6 @@ def test_it_is_approximate_and_says_so_where_it_is_kept(tmp_path: pytest.TempPat
     assert small.parity == "approximate"
     # Measured 0.981; Transformers.js's other settings came to 0.90 to 0.97.
     assert lowest_cosine(small.encode(PROBES), full.encode(PROBES)) > 0.975
-    with pytest.warns(ParityWarning, match="w8 and w16 are exact"):
+    with pytest.warns(ParityWarning, match="w16 and w8a8 are exact"):
         Index.build(["Hello world."], small).save(str(tmp_path))
     Index.build(["Hello world."], full).save(str(tmp_path))  # no warning, which would be an error

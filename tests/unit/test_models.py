@@ -226,9 +226,9 @@ def test_a_bad_name_is_refused_without_a_request(
 def test_a_dtype_is_refused_without_a_request(hub: Hub, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="unknown dtype 'fp8'"):
         resolve("owner/tiny", dtype="fp8", cache_dir=tmp_path)
-    with pytest.raises(ModelNotFoundError, match="has dtype fp32, fp16, q8, w8, w16, not q4"):
+    with pytest.raises(ModelNotFoundError, match="has dtype fp32, fp16, q8, w8, w16, w8a8, not q4"):
         resolve("owner/tiny", dtype="q4", cache_dir=tmp_path)
-    with pytest.raises(ModelNotFoundError, match="has dtype fp32, q8, w8, w16, not q4"):
+    with pytest.raises(ModelNotFoundError, match="has dtype fp32, q8, w8, w16, w8a8, not q4"):
         resolve(EMBEDDED.name, dtype="q4", cache_dir=tmp_path)
     assert hub.requests == []
 

@@ -64,9 +64,7 @@ def models(as_json: bool) -> None:
     "dtypes",
     multiple=True,
     type=click.Choice(["fp32", *DERIVED]),
-    default=["fp32", *DERIVED],
-    show_default=True,
-    help="Which weights; may be given several times.",
+    help="Which weights; may be given several times.  [default: all that can be made]",
 )
 @as_json
 def convert(src: Path, dst: Path, dtypes: Sequence[str], as_json: bool) -> None:
@@ -77,11 +75,16 @@ def convert(src: Path, dst: Path, dtypes: Sequence[str], as_json: bool) -> None:
     """
     if dst.exists() and any(dst.iterdir()):
         raise click.ClickException(f"{dst} is not empty; choose another folder")
-    from twinvec.convert import convert_folder
+    from twinvec.convert import convert_folder, reason_against_w8a8
 
     with tempfile.TemporaryDirectory() as temporary:
         # Its fp32 weights are what the others are compared with, wanted or not.
         full = convert_folder(src, Path(temporary) / "fp32")
+        if not dtypes:
+            dtypes = ["fp32", *DERIVED]
+            if reason := reason_against_w8a8(full):
+                dtypes.remove("w8a8")
+                click.echo(f"Left out: {reason}", err=True)
         convert_folder(full, dst, dtypes)
         expected = _vectors(full, "fp32")
         rows = [
