@@ -93,4 +93,12 @@ class TruncationWarning(UserWarning):
 
 
 class ParityWarning(UserWarning):
-    """Vectors were kept that another runtime does not give."""
+    """Vectors are kept that another runtime does not give."""
+
+    def __init__(self) -> None:
+        """Say so, and what to take instead."""
+        super().__init__(
+            "these vectors are of approximate parity: another runtime gives slightly other ones on "
+            "the same weights, and may rank otherwise. Of the small dtypes w8, w16 and w8a8 are "
+            "exact."
+        )

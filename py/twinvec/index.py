@@ -139,13 +139,7 @@ class Index:
         Warns with `ParityWarning` where other runtimes' vectors are only near these.
         """
         if self.fingerprint.get("parity") == "approximate":
-            warnings.warn(
-                "this index holds vectors of approximate parity: another runtime gives slightly "
-                "other ones on the same weights, and may rank otherwise. Of the small dtypes w8, "
-                "w16 and w8a8 are exact.",
-                ParityWarning,
-                stacklevel=2,
-            )
+            warnings.warn(ParityWarning(), stacklevel=2)
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         np.save(folder / "vectors.npy", self.vectors)

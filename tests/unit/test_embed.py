@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner, Result
 
-from twinvec import Embedder
+from twinvec import Embedder, ParityWarning
 from twinvec.cli import main
 from twinvec.pins import EMBEDDED
 
@@ -292,3 +292,11 @@ def test_wrong_usage(folder: Path, arguments: list[str], code: int, message: str
     assert answer.exit_code == code
     assert message in answer.stderr
     assert names(folder) == ["texts.txt"]
+
+
+def test_approximate_vectors_and_limits_are_told(folder: Path) -> None:
+    with pytest.warns(ParityWarning, match="approximate parity"):
+        answer = embed("texts.txt", "--dtype", "q8", "--max-length", "4")
+    assert answer.exit_code == 0, answer.output
+    assert "10 texts were longer than 4 tokens and lost their tail" in answer.stdout
+    assert (folder / "out.npy").is_file()

@@ -6,6 +6,7 @@ import json
 import shutil
 import tempfile
 import time
+import warnings
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ from twinvec.cli.options import as_json
 from twinvec.corpus import FORMATS, Corpus, Format, format_of
 from twinvec.download import sha256_of
 from twinvec.embedder import Embedder
+from twinvec.errors import ParityWarning
 from twinvec.folder import DTYPES
 from twinvec.vectors import VectorsFile
 
@@ -107,6 +109,8 @@ def embed(
             embedder = Embedder.from_pretrained(
                 model, dtype=dtype, revision=revision, max_length=max_length
             )
+            if embedder.parity == "approximate":
+                warnings.warn(ParityWarning(), stacklevel=1)
             report = _embed(corpus, count, embedder, out, on_error=on_error, prompt=prompt)
             embedder.close()
     except KeyboardInterrupt:
