@@ -8,7 +8,7 @@ import os
 import runpy
 import shutil
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -241,7 +241,10 @@ def runtime(request: pytest.FixtureRequest) -> Case:
 
 
 def _run_natively(name: str, embedder: Embedder) -> None:
-    space = runpy.run_path(str(CASES))
-    # In a thread of its own: Playwright keeps an event loop running in this one.
+    finish(runpy.run_path(str(CASES))[name](embedder))
+
+
+def finish(coroutine: Coroutine[Any, Any, Any]) -> Any:
+    """Run it in a thread of its own: Playwright keeps an event loop running in this one."""
     with ThreadPoolExecutor(1) as pool:
-        pool.submit(asyncio.run, space[name](embedder)).result()
+        return pool.submit(asyncio.run, coroutine).result()

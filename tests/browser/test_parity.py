@@ -106,6 +106,8 @@ def pair(
 ) -> Iterator[Pair]:
     model, dtype = request.param
     address, source = sites(model)
+    if model == "bge-shaped":  # each takes several times as long
+        texts = texts[: len(ODD)] + texts[len(ODD) :: 3]
     embedder = Embedder.from_pretrained(source, dtype=dtype, local_files_only=True)
     tab = open_tab(browser, address, f"?dtype={dtype}")
     assert tab.page.evaluate("extractor.versions.dtype") == dtype

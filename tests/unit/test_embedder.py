@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
+from conftest import finish
 from synthetic import write_tiny
 from twinvec import DownloadError, Embedder, InferenceError, cos_sim
 from twinvec.convert import convert_folder
@@ -75,7 +75,7 @@ def test_a_closed_embedder_says_so(tmp_path: Path) -> None:
     with pytest.raises(InferenceError, match="was closed"):
         closed.encode(["a"])
     with pytest.raises(InferenceError, match="was closed"):
-        asyncio.run(closed.aencode(["a"]))
+        finish(closed.aencode(["a"]))
 
 
 def test_a_limit_is_a_whole_number_and_a_prompt_a_string(tmp_path: Path) -> None:
