@@ -77,6 +77,12 @@ def test_a_worker_that_dies_rejects_everything(browser: Browser, test_site: str)
     tab.page.context.close()
 
 
+def test_a_module_that_the_site_leaves_out_is_named(tab: Tab) -> None:
+    source = "async def body():\n    import numpy.random"
+    with pytest.raises(Error, match=r"No module named 'numpy\.random'"):
+        tab.python(source)
+
+
 def test_it_works_cross_origin_isolated(
     browser: Browser, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
