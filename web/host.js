@@ -1,7 +1,7 @@
 /**
  * What Python sees of a loaded model: its tokenizer and its sessions.
  *
- * @import { ExternalData, ModelInfo, OpenedSession, Output, Progress, Run, SessionMethods } from "./protocol.js"
+ * @import { ModelFile, ModelInfo, OpenedSession, Output, Progress, Run, SessionMethods, Weights } from "./protocol.js"
  * @typedef {(progress: Progress) => void} Report
  */
 
@@ -20,6 +20,15 @@ const MOST_SESSIONS = 2;
  * @param {Report} report
  */
 export async function openModel(base, name, asked, report) {
+  const runtime = new URL("runtime/onnxruntime-web/", base).href;
+  const startSession = () => {
+    const client = /** @type {Client<SessionMethods>} */ (new Client(new URL("session.js", base)));
+    client.request("start", { runtime }).catch(() => {}); // told by what is asked of it next
+    return client;
+  };
+  const step = { name: "runtime", file: "onnxruntime-web" };
+  report({ status: "initiate", ...step });
+  const session = startSession(); // compiles while the manifest and the weights come
   const info = await findModel(base, name);
   const dtype = asked ?? Object.keys(info.weights)[0] ?? "fp32";
   if (!(dtype in info.weights)) {
@@ -27,26 +36,24 @@ export async function openModel(base, name, asked, report) {
     throw named("ModelNotFoundError", `${info.name} has no dtype ${dtype} here; it has ${dtypes}`);
   }
   const folder = info.name.split("/").map(encodeURIComponent).join("/");
-  const fetchOne = async (/** @type {string} */ path) => {
+  /** @type {(path: string) => ModelFile} */
+  const describe = (path) => {
     const expected = info.files[path];
     if (!expected) throw new Error(`models/manifest.json lists no ${path}; build again`);
-    const url = new URL(`models/${folder}/${path}`, base);
-    return fetchVerified(url, path, expected, (progress) =>
-      report({ name: info.name, file: path, ...progress }),
-    );
+    return { path, url: new URL(`models/${folder}/${path}`, base).href, ...expected };
   };
-  const fetchBlob = async (/** @type {string} */ path) => new Blob([await fetchOne(path)]);
+  const onProgress = (/** @type {Progress} */ progress) => report({ name: info.name, ...progress });
   const weights = info.weights[dtype] ?? "";
-  const external = Object.keys(info.files)
-    .filter((path) => path.startsWith(`${weights}_data`))
-    .map(async (path) => ({ path: path.replace("onnx/", ""), data: await fetchBlob(path) }));
-  const [tokenizer, sessions] = await Promise.all([
-    fetchOne("tokenizer.json").then((bytes) => openTokenizer(base, bytes)),
-    Promise.all([fetchBlob(weights), ...external]).then(([onnx, ...externalData]) =>
-      openSessions(base, onnx, externalData, report),
-    ),
+  const external = Object.keys(info.files).filter((path) => path.startsWith(`${weights}_data`));
+  const files = [weights, ...external].map(describe);
+  const [tokenizer, opened] = await Promise.all([
+    openTokenizer(base, describe("tokenizer.json"), onProgress),
+    session.request("load", { files }, { onProgress }),
   ]);
-  return new Model(info, dtype, tokenizer, sessions);
+  report({ status: "done", ...step });
+  const model = new Model(info, dtype, tokenizer, session, opened);
+  model.grow(startSession, opened.weights).catch(console.warn); // it works without them
+  return model;
 }
 
 /** The object that `twinvec.runtime.pyodide` holds. */
@@ -65,19 +72,41 @@ class Model {
    * @param {ModelInfo} info
    * @param {string} dtype
    * @param {Awaited<ReturnType<typeof openTokenizer>>} tokenizer
-   * @param {Awaited<ReturnType<typeof openSessions>>} sessions
+   * @param {Client<SessionMethods>} session
+   * @param {OpenedSession} opened
    */
-  constructor(info, dtype, tokenizer, sessions) {
+  constructor(info, dtype, tokenizer, session, opened) {
     this.info = JSON.stringify(info);
     this.dtype = dtype;
     this.postProcessor = tokenizer.postProcessor;
     this.encode = tokenizer.encode;
-    this.inputNames = sessions.inputNames;
-    this.outputNames = sessions.outputNames;
-    this.onnxruntime = sessions.version;
-    this.sessionCount = sessions.clients.length;
-    this.#sessions = sessions.clients;
-    this.#idle = [...sessions.clients];
+    this.inputNames = opened.inputNames;
+    this.outputNames = opened.outputNames;
+    this.onnxruntime = opened.version;
+    this.sessionCount = Math.min(MOST_SESSIONS, navigator.hardwareConcurrency || 1);
+    this.#sessions = [session];
+    this.#idle = [session];
+  }
+
+  /**
+   * Open the other sessions, one after the other, each with the weights of the one before.
+   *
+   * @param {() => Client<SessionMethods>} start
+   * @param {Weights[]} weights
+   */
+  async grow(start, weights) {
+    while (this.#sessions.length < this.sessionCount) {
+      const session = start();
+      try {
+        const transfer = weights.map(({ data }) => data.buffer);
+        ({ weights } = await session.request("open", { weights }, { transfer }));
+      } catch (error) {
+        session.terminate();
+        throw error;
+      }
+      this.#sessions.push(session);
+      this.#give(session);
+    }
   }
 
   /**
@@ -151,10 +180,14 @@ async function findModel(base, name) {
 
 /**
  * @param {URL} base
- * @param {Uint8Array<ArrayBuffer>} bytes  `tokenizer.json`
+ * @param {ModelFile} file  `tokenizer.json`
+ * @param {Report} report
  */
-async function openTokenizer(base, bytes) {
-  await import(new URL("runtime/tokenizers/index.js", base).href); // sets globalThis.tokenizers
+async function openTokenizer(base, { path, url, ...expected }, report) {
+  const [bytes] = await Promise.all([
+    fetchVerified(new URL(url), path, expected, (progress) => report({ file: path, ...progress })),
+    import(new URL("runtime/tokenizers/index.js", base).href), // sets globalThis.tokenizers
+  ]);
   const { post_processor, ...rest } = JSON.parse(new TextDecoder().decode(bytes));
   // What follows tokenizing is shared Python, and its truncation and padding are the only ones.
   const core = { ...rest, post_processor: null, truncation: null, padding: null };
@@ -165,26 +198,4 @@ async function openTokenizer(base, bytes) {
     postProcessor: JSON.stringify(post_processor ?? null),
     encode: (/** @type {string} */ text) => tokenizer.encode(text),
   };
-}
-
-/**
- * @param {URL} base
- * @param {Blob} weights  the ONNX file; Blobs are shared by all session workers without a copy
- * @param {ExternalData[]} externalData
- * @param {Report} report
- */
-async function openSessions(base, weights, externalData, report) {
-  const step = { name: "runtime", file: "onnxruntime-web" };
-  report({ status: "initiate", ...step });
-  const runtime = new URL("runtime/onnxruntime-web/", base).href;
-  const count = Math.min(MOST_SESSIONS, navigator.hardwareConcurrency || 1);
-  /** @type {Client<SessionMethods>[]} */
-  const clients = Array.from({ length: count }, () => new Client(new URL("session.js", base)));
-  const opened = clients.map((client) =>
-    client.request("open", { runtime, weights, externalData }),
-  );
-  const [{ inputNames, outputNames, version }] =
-    /** @type {[OpenedSession]} */ (await Promise.all(opened));
-  report({ status: "done", ...step });
-  return { clients, inputNames, outputNames, version };
 }
