@@ -6,7 +6,7 @@
  */
 
 import { Client, named } from "./client.js";
-import { fetchJson, fetchVerified } from "./download.js";
+import { fetchJson, fetchVerified, keep, keepOnly } from "./download.js";
 
 /** More would need more memory than a phone has: each session holds its own copy of the weights. */
 const MOST_SESSIONS = 2;
@@ -18,6 +18,8 @@ const MOST_SESSIONS = 2;
  * @param {string | undefined} name  undefined for the site's first model
  * @param {string | undefined} asked  dtype; undefined for the model's first one here
  * @param {Report} report
+ * @returns what can give vectors, and a function that does all that the first one does not need:
+ *   it opens the other sessions, then keeps the files
  */
 export async function openModel(base, name, asked, report) {
   const runtime = new URL("runtime/onnxruntime-web/", base).href;
@@ -29,7 +31,8 @@ export async function openModel(base, name, asked, report) {
   const step = { name: "runtime", file: "onnxruntime-web" };
   report({ status: "initiate", ...step });
   const session = startSession(); // compiles while the manifest and the weights come
-  const info = await findModel(base, name);
+  const models = await listModels(base);
+  const info = findModel(models, name);
   const dtype = asked ?? Object.keys(info.weights)[0] ?? "fp32";
   if (!(dtype in info.weights)) {
     const dtypes = Object.keys(info.weights).join(", ");
@@ -51,9 +54,14 @@ export async function openModel(base, name, asked, report) {
     session.request("load", { files }, { onProgress }),
   ]);
   report({ status: "done", ...step });
-  const model = new Model(info, dtype, tokenizer, session, opened);
-  model.grow(startSession, opened.weights).catch(console.warn); // it works without them
-  return model;
+  const loaded = new Model(info, dtype, tokenizer, session, opened);
+  const settle = async () => {
+    const weights = await loaded.grow(startSession, opened.weights);
+    await Promise.all(files.map((file, i) => keep(file, /** @type {Weights} */ (weights[i]).data)));
+    const known = models.flatMap((one) => Object.values(one.files));
+    await keepOnly(new URL("models/", base), known.map(({ sha256 }) => sha256));
+  };
+  return { loaded, settle };
 }
 
 /** The object that `twinvec.runtime.pyodide` holds. */
@@ -97,16 +105,18 @@ class Model {
   async grow(start, weights) {
     while (this.#sessions.length < this.sessionCount) {
       const session = start();
+      this.#sessions.push(session);
       try {
         const transfer = weights.map(({ data }) => data.buffer);
         ({ weights } = await session.request("open", { weights }, { transfer }));
       } catch (error) {
         session.terminate();
         throw error;
+      } finally {
+        this.#give(session);
       }
-      this.#sessions.push(session);
-      this.#give(session);
     }
+    return weights;
   }
 
   /**
@@ -164,12 +174,18 @@ class Model {
 
 /**
  * @param {URL} base
- * @param {string | undefined} name
- * @returns {Promise<ModelInfo>}
+ * @returns {Promise<ModelInfo[]>}
  */
-async function findModel(base, name) {
-  /** @type {{ models: ModelInfo[] }} */
-  const { models } = await fetchJson(new URL("models/manifest.json", base));
+async function listModels(base) {
+  return (await fetchJson(new URL("models/manifest.json", base))).models;
+}
+
+/**
+ * @param {ModelInfo[]} models
+ * @param {string | undefined} name
+ * @returns {ModelInfo}
+ */
+function findModel(models, name) {
   const info = name === undefined ? models[0] : models.find((model) => model.name === name);
   if (!info) {
     const names = models.map((model) => model.name).join(", ");
@@ -183,11 +199,12 @@ async function findModel(base, name) {
  * @param {ModelFile} file  `tokenizer.json`
  * @param {Report} report
  */
-async function openTokenizer(base, { path, url, ...expected }, report) {
+async function openTokenizer(base, file, report) {
   const [bytes] = await Promise.all([
-    fetchVerified(new URL(url), path, expected, (progress) => report({ file: path, ...progress })),
+    fetchVerified(file, report),
     import(new URL("runtime/tokenizers/index.js", base).href), // sets globalThis.tokenizers
   ]);
+  keep(file, bytes);
   const { post_processor, ...rest } = JSON.parse(new TextDecoder().decode(bytes));
   // What follows tokenizing is shared Python, and its truncation and padding are the only ones.
   const core = { ...rest, post_processor: null, truncation: null, padding: null };

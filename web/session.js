@@ -5,7 +5,7 @@
  * do not give. A session does one run at a time; `host.js` queues them.
  *
  * @import { Handlers } from "./client.js"
- * @import { Progress, SessionMethods, Weights } from "./protocol.js"
+ * @import { SessionMethods, Weights } from "./protocol.js"
  */
 
 import { serve } from "./client.js";
@@ -29,11 +29,10 @@ const handlers = {
 
   // Fetched here and not in Python's worker, which cannot read what arrives while Python boots.
   async load({ files }, report) {
-    const fetched = files.map(async ({ path, url, ...expected }) => {
-      const tell = (/** @type {Progress} */ progress) => report({ ...progress, file: path });
-      const data = await fetchVerified(new URL(url), path, expected, tell);
-      return { path, data };
-    });
+    const fetched = files.map(async (file) => ({
+      path: file.path,
+      data: await fetchVerified(file, report),
+    }));
     return open(await Promise.all(fetched));
   },
 

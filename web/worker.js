@@ -27,7 +27,7 @@ const SITE = "/lib/twinvec";
 const handlers = {
   async load({ base, model, dtype, ...options }, report) {
     const folder = new URL(base);
-    const [booted, loaded] = await Promise.all([
+    const [booted, { loaded, settle }] = await Promise.all([
       bootPython(folder, report),
       openModel(folder, model, dtype, report),
     ]);
@@ -41,6 +41,7 @@ const handlers = {
       onnxruntime: loaded.onnxruntime,
       sessions: loaded.sessionCount,
     };
+    settle().catch(console.warn); // it works without
     return { value };
   },
 
