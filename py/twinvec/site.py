@@ -18,6 +18,7 @@ from twinvec.embedder import Embedder
 from twinvec.errors import IntegrityError, TwinvecError
 from twinvec.index import Index
 from twinvec.models import resolve
+from twinvec.precompress import brotli_of, precompress
 from twinvec.selfcheck import record
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
     from twinvec.folder import ModelInfo
 
-__all__ = ["SAMPLE_QUERY", "SAMPLE_TEXTS", "WEB", "build_site"]
+__all__ = ["SAMPLE_QUERY", "SAMPLE_TEXTS", "WEB", "build_site", "sizes"]
 
 WEB = Path(__file__).parents[2] / "web"
 """The sources of the browser side, in a checkout of twinvec."""
@@ -44,6 +45,20 @@ SAMPLE_QUERY = "What is a panda?"
 _OWNED = ("models", "runtime")
 _PACKAGE = "runtime/twinvec.zip"
 _WEB_FILES = ("*.html", "*.css", "*.js", "*.svg")
+
+_LARGE = 50_000  # bytes
+
+_PARTS = {
+    "Pyodide": "runtime/pyodide/pyodide*",
+    "standard library": "runtime/pyodide/python_stdlib.zip*",
+    "NumPy": "runtime/numpy.zip*",
+    "twinvec": "runtime/twinvec.zip*",
+    "ONNX Runtime Web": "runtime/onnxruntime-web/*",
+    "tokenizers": "runtime/tokenizers/*",
+    "page": "*.*",
+    "model": "models/**/*",
+}
+"""Part of a site -> where its files are."""
 
 # Folder in runtime/ -> folder in node_modules/ -> file -> SHA-256, of the versions that
 # web/package-lock.json names.
@@ -113,6 +128,8 @@ def build_site(
             )
     found = {dtype: resolve(model, dtype=dtype) for dtype in dtypes}
     written = {*_copy_runtime(out, web), *_copy_model(out, found)}
+    large = [file for file in written if file.suffix != ".onnx" and file.stat().st_size > _LARGE]
+    written.update(precompress(large, web))
     for pattern in _WEB_FILES:
         for file in web.glob(pattern):
             shutil.copyfile(file, out / file.name)
@@ -124,6 +141,17 @@ def build_site(
     index = Index.build(SAMPLE_TEXTS, embedder)
     index.save(out / "index")
     return embedder, index
+
+
+def sizes(out: Path) -> dict[str, tuple[int, int]]:
+    """Measure the parts of a site: bytes, and bytes to send where the server sends Brotli."""
+    found = {}
+    for part, pattern in _PARTS.items():
+        files = [file for file in out.glob(pattern) if file.is_file() and file.suffix != ".br"]
+        twins = [twin if (twin := brotli_of(file)).is_file() else file for file in files]
+        raw, sent = (sum(file.stat().st_size for file in some) for some in (files, twins))
+        found[part] = raw, sent
+    return found
 
 
 def _copy_runtime(out: Path, web: Path) -> Iterator[Path]:

@@ -9,7 +9,8 @@ import pytest
 from conftest import DIST
 from twinvec import IntegrityError, TwinvecError
 from twinvec.bytecode import twinvec_sources
-from twinvec.site import WEB, build_site
+from twinvec.precompress import brotli_of
+from twinvec.site import WEB, build_site, sizes
 
 
 def test_folders_of_others_are_left_alone(tmp_path: Path) -> None:
@@ -50,3 +51,19 @@ def test_the_package_in_dist_is_this_one() -> None:
         magic = int.from_bytes(header[:4], "little")
         assert header[4:8] == b"\1\0\0\0", name  # hash-based, unchecked
         assert header[8:] == _imp.source_hash(magic, source), name
+
+
+def test_what_is_large_has_a_brotli_twin() -> None:
+    large = [file for file in (DIST / "runtime").rglob("*") if file.stat().st_size > 50_000]
+    sources = [file for file in large if file.is_file() and file.suffix != ".br"]
+    assert len(sources) >= 8
+    for file in sources:
+        assert 0 < brotli_of(file).stat().st_size < file.stat().st_size
+
+
+def test_the_fixed_part_stays_small() -> None:
+    """Everything but the model."""
+    parts = sizes(DIST)
+    fixed = {part: sent for part, (_, sent) in parts.items() if part != "model"}
+    assert all(fixed.values())
+    assert sum(fixed.values()) <= 9_000_000, fixed
