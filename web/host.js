@@ -1,12 +1,12 @@
 /**
  * What Python sees of a loaded model: its tokenizer and its sessions.
  *
- * @import { ExternalData, ModelInfo, OpenedSession, Output, Progress, Run, SessionMethods } from "./protocol.js"
+ * @import { ModelFile, ModelInfo, OpenedSession, Output, Progress, Run, SessionMethods, Weights } from "./protocol.js"
  * @typedef {(progress: Progress) => void} Report
  */
 
 import { Client, named } from "./client.js";
-import { fetchJson, fetchVerified } from "./download.js";
+import { fetchJson, fetchVerified, keep, keepOnly } from "./download.js";
 
 /** More would need more memory than a phone has: each session holds its own copy of the weights. */
 const MOST_SESSIONS = 2;
@@ -18,35 +18,50 @@ const MOST_SESSIONS = 2;
  * @param {string | undefined} name  undefined for the site's first model
  * @param {string | undefined} asked  dtype; undefined for the model's first one here
  * @param {Report} report
+ * @returns what can give vectors, and a function that does all that the first one does not need:
+ *   it opens the other sessions, then keeps the files
  */
 export async function openModel(base, name, asked, report) {
-  const info = await findModel(base, name);
+  const runtime = new URL("runtime/onnxruntime-web/", base).href;
+  const startSession = () => {
+    const client = /** @type {Client<SessionMethods>} */ (new Client(new URL("session.js", base)));
+    client.request("start", { runtime }).catch(() => {}); // told by what is asked of it next
+    return client;
+  };
+  const step = { name: "runtime", file: "onnxruntime-web" };
+  report({ status: "initiate", ...step });
+  const session = startSession(); // compiles while the manifest and the weights come
+  const models = await listModels(base);
+  const info = findModel(models, name);
   const dtype = asked ?? Object.keys(info.weights)[0] ?? "fp32";
   if (!(dtype in info.weights)) {
     const dtypes = Object.keys(info.weights).join(", ");
     throw named("ModelNotFoundError", `${info.name} has no dtype ${dtype} here; it has ${dtypes}`);
   }
   const folder = info.name.split("/").map(encodeURIComponent).join("/");
-  const fetchOne = async (/** @type {string} */ path) => {
+  /** @type {(path: string) => ModelFile} */
+  const describe = (path) => {
     const expected = info.files[path];
     if (!expected) throw new Error(`models/manifest.json lists no ${path}; build again`);
-    const url = new URL(`models/${folder}/${path}`, base);
-    return fetchVerified(url, path, expected, (progress) =>
-      report({ name: info.name, file: path, ...progress }),
-    );
+    return { path, url: new URL(`models/${folder}/${path}`, base).href, ...expected };
   };
-  const fetchBlob = async (/** @type {string} */ path) => new Blob([await fetchOne(path)]);
+  const onProgress = (/** @type {Progress} */ progress) => report({ name: info.name, ...progress });
   const weights = info.weights[dtype] ?? "";
-  const external = Object.keys(info.files)
-    .filter((path) => path.startsWith(`${weights}_data`))
-    .map(async (path) => ({ path: path.replace("onnx/", ""), data: await fetchBlob(path) }));
-  const [tokenizer, sessions] = await Promise.all([
-    fetchOne("tokenizer.json").then((bytes) => openTokenizer(base, bytes)),
-    Promise.all([fetchBlob(weights), ...external]).then(([onnx, ...externalData]) =>
-      openSessions(base, onnx, externalData, report),
-    ),
+  const external = Object.keys(info.files).filter((path) => path.startsWith(`${weights}_data`));
+  const files = [weights, ...external].map(describe);
+  const [tokenizer, opened] = await Promise.all([
+    openTokenizer(base, describe("tokenizer.json"), onProgress),
+    session.request("load", { files }, { onProgress }),
   ]);
-  return new Model(info, dtype, tokenizer, sessions);
+  report({ status: "done", ...step });
+  const loaded = new Model(info, dtype, tokenizer, session, opened);
+  const settle = async () => {
+    const weights = await loaded.grow(startSession, opened.weights);
+    await Promise.all(files.map((file, i) => keep(file, /** @type {Weights} */ (weights[i]).data)));
+    const known = models.flatMap((one) => Object.values(one.files));
+    await keepOnly(new URL("models/", base), known.map(({ sha256 }) => sha256));
+  };
+  return { loaded, settle };
 }
 
 /** The object that `twinvec.runtime.pyodide` holds. */
@@ -65,19 +80,43 @@ class Model {
    * @param {ModelInfo} info
    * @param {string} dtype
    * @param {Awaited<ReturnType<typeof openTokenizer>>} tokenizer
-   * @param {Awaited<ReturnType<typeof openSessions>>} sessions
+   * @param {Client<SessionMethods>} session
+   * @param {OpenedSession} opened
    */
-  constructor(info, dtype, tokenizer, sessions) {
+  constructor(info, dtype, tokenizer, session, opened) {
     this.info = JSON.stringify(info);
     this.dtype = dtype;
     this.postProcessor = tokenizer.postProcessor;
     this.encode = tokenizer.encode;
-    this.inputNames = sessions.inputNames;
-    this.outputNames = sessions.outputNames;
-    this.onnxruntime = sessions.version;
-    this.sessionCount = sessions.clients.length;
-    this.#sessions = sessions.clients;
-    this.#idle = [...sessions.clients];
+    this.inputNames = opened.inputNames;
+    this.outputNames = opened.outputNames;
+    this.onnxruntime = opened.version;
+    this.sessionCount = Math.min(MOST_SESSIONS, navigator.hardwareConcurrency || 1);
+    this.#sessions = [session];
+    this.#idle = [session];
+  }
+
+  /**
+   * Open the other sessions, one after the other, each with the weights of the one before.
+   *
+   * @param {() => Client<SessionMethods>} start
+   * @param {Weights[]} weights
+   */
+  async grow(start, weights) {
+    while (this.#sessions.length < this.sessionCount) {
+      const session = start();
+      this.#sessions.push(session);
+      try {
+        const transfer = weights.map(({ data }) => data.buffer);
+        ({ weights } = await session.request("open", { weights }, { transfer }));
+      } catch (error) {
+        session.terminate();
+        throw error;
+      } finally {
+        this.#give(session);
+      }
+    }
+    return weights;
   }
 
   /**
@@ -132,12 +171,18 @@ class Model {
 
 /**
  * @param {URL} base
- * @param {string | undefined} name
- * @returns {Promise<ModelInfo>}
+ * @returns {Promise<ModelInfo[]>}
  */
-async function findModel(base, name) {
-  /** @type {{ models: ModelInfo[] }} */
-  const { models } = await fetchJson(new URL("models/manifest.json", base));
+async function listModels(base) {
+  return (await fetchJson(new URL("models/manifest.json", base))).models;
+}
+
+/**
+ * @param {ModelInfo[]} models
+ * @param {string | undefined} name
+ * @returns {ModelInfo}
+ */
+function findModel(models, name) {
   const info = name === undefined ? models[0] : models.find((model) => model.name === name);
   if (!info) {
     const names = models.map((model) => model.name).join(", ");
@@ -148,10 +193,15 @@ async function findModel(base, name) {
 
 /**
  * @param {URL} base
- * @param {Uint8Array<ArrayBuffer>} bytes  `tokenizer.json`
+ * @param {ModelFile} file  `tokenizer.json`
+ * @param {Report} report
  */
-async function openTokenizer(base, bytes) {
-  await import(new URL("runtime/tokenizers/index.js", base).href); // sets globalThis.tokenizers
+async function openTokenizer(base, file, report) {
+  const [bytes] = await Promise.all([
+    fetchVerified(file, report),
+    import(new URL("runtime/tokenizers/index.js", base).href), // sets globalThis.tokenizers
+  ]);
+  keep(file, bytes);
   const { post_processor, ...rest } = JSON.parse(new TextDecoder().decode(bytes));
   // What follows tokenizing is shared Python, and its truncation and padding are the only ones.
   const core = { ...rest, post_processor: null, truncation: null, padding: null };
@@ -162,26 +212,4 @@ async function openTokenizer(base, bytes) {
     postProcessor: JSON.stringify(post_processor ?? null),
     encode: (/** @type {string} */ text) => tokenizer.encode(text),
   };
-}
-
-/**
- * @param {URL} base
- * @param {Blob} weights  the ONNX file; Blobs are shared by all session workers without a copy
- * @param {ExternalData[]} externalData
- * @param {Report} report
- */
-async function openSessions(base, weights, externalData, report) {
-  const step = { name: "runtime", file: "onnxruntime-web" };
-  report({ status: "initiate", ...step });
-  const runtime = new URL("runtime/onnxruntime-web/", base).href;
-  const count = Math.min(MOST_SESSIONS, navigator.hardwareConcurrency || 1);
-  /** @type {Client<SessionMethods>[]} */
-  const clients = Array.from({ length: count }, () => new Client(new URL("session.js", base)));
-  const opened = clients.map((client) =>
-    client.request("open", { runtime, weights, externalData }),
-  );
-  const [{ inputNames, outputNames, version }] =
-    /** @type {[OpenedSession]} */ (await Promise.all(opened));
-  report({ status: "done", ...step });
-  return { clients, inputNames, outputNames, version };
 }

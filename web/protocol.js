@@ -14,15 +14,19 @@
  *
  * @typedef {object} SessionMethods
  *   What `host.js` asks of `session.js`.
- * @property {(params: { runtime: string, weights: Blob, externalData: ExternalData[] }) =>
- *   OpenedSession} open
+ * @property {(params: { runtime: string }) => void} start  before all else
+ * @property {(params: { files: ModelFile[] }) => OpenedSession} load
+ * @property {(params: { weights: Weights[] }) => OpenedSession} open
  * @property {(params: { run: Run, output: string }) => Output} run
  *
- * @typedef {{ path: string, data: Blob }} ExternalData
- *   Weights outside the ONNX file, under the name by which it refers to them.
+ * @typedef {{ path: string, url: string, bytes: number, sha256: string }} ModelFile
+ *
+ * @typedef {{ path: string, data: Uint8Array<ArrayBuffer> }} Weights
+ *   A verified file. The ONNX file comes first, then what of its weights lies outside it.
  *
  * @typedef {{ inputNames: readonly string[], outputNames: readonly string[],
- *   version: string | undefined }} OpenedSession
+ *   version: string | undefined, weights: Weights[] }} OpenedSession
+ *   `weights` are those it was opened with, moved, not copied, from worker to worker.
  *
  * @typedef {{ id: number, method: string, params: any }} Request
  *   `id` is the caller's own; every reply carries it back.

@@ -5,30 +5,41 @@
  * do not give. A session does one run at a time; `host.js` queues them.
  *
  * @import { Handlers } from "./client.js"
- * @import { SessionMethods } from "./protocol.js"
+ * @import { SessionMethods, Weights } from "./protocol.js"
  */
 
 import { serve } from "./client.js";
+import { fetchVerified } from "./download.js";
 
-/** @type {typeof import("onnxruntime-web")} */
-let ort;
+/** An ONNX model of one `Identity`. */
+const SMALLEST = "CAg6NwoQCgF4EgF5IghJZGVudGl0eRIBZ1oPCgF4EgoKCAgBEgQKAggBYg8KAXkSCgoICAESBAoCCAFCBAoAEBE=";
+
+/** @type {Promise<typeof import("onnxruntime-web")>} */
+let started;
 /** @type {import("onnxruntime-web").InferenceSession} */
 let session;
 
 /** @type {Handlers<SessionMethods>} */
 const handlers = {
-  async open({ runtime, weights, externalData }) {
-    ort = await import(new URL("ort.wasm.bundle.min.mjs", runtime).href);
-    ort.env.wasm.numThreads = 1;
-    ort.env.wasm.wasmPaths = { wasm: new URL("ort-wasm-simd-threaded.wasm", runtime) };
-    const bytes = new Uint8Array(await weights.arrayBuffer());
-    const options = { executionProviders: ["wasm"], externalData };
-    session = await ort.InferenceSession.create(bytes, options);
-    const { inputNames, outputNames } = session;
-    return { value: { inputNames, outputNames, version: ort.env.versions.web } };
+  async start({ runtime }) {
+    started = startRuntime(runtime);
+    await started;
+    return { value: undefined };
   },
 
+  // Fetched here and not in Python's worker, which cannot read what arrives while Python boots.
+  async load({ files }, report) {
+    const fetched = files.map(async (file) => ({
+      path: file.path,
+      data: await fetchVerified(file, report),
+    }));
+    return open(await Promise.all(fetched));
+  },
+
+  open: ({ weights }) => open(weights),
+
   async run({ run: { dims, inputs }, output }) {
+    const ort = await started;
     const feeds = Object.fromEntries(
       Object.entries(inputs).map(([name, data]) => [name, new ort.Tensor("int64", data, dims)]),
     );
@@ -40,3 +51,33 @@ const handlers = {
 };
 
 serve(handlers);
+
+/**
+ * Load and compile ONNX Runtime, which takes more than half a second, before there are weights.
+ * Only making a session does; so a smallest one is made.
+ *
+ * @param {string} runtime
+ */
+async function startRuntime(runtime) {
+  /** @type {typeof import("onnxruntime-web")} */
+  const ort = await import(new URL("ort.wasm.bundle.min.mjs", runtime).href);
+  ort.env.wasm.numThreads = 1;
+  ort.env.wasm.wasmPaths = { wasm: new URL("ort-wasm-simd-threaded.wasm", runtime) };
+  const model = Uint8Array.from(atob(SMALLEST), (character) => character.charCodeAt(0));
+  await (await ort.InferenceSession.create(model, { executionProviders: ["wasm"] })).release();
+  return ort;
+}
+
+/**
+ * @param {Weights[]} weights  the ONNX file first; they are given back, for the next session
+ */
+async function open(weights) {
+  const ort = await started;
+  const [onnx, ...rest] = /** @type {[Weights, ...Weights[]]} */ (weights);
+  const externalData = rest.map(({ path, data }) => ({ path: path.replace("onnx/", ""), data }));
+  const options = { executionProviders: ["wasm"], externalData };
+  session = await ort.InferenceSession.create(onnx.data, options);
+  const { inputNames, outputNames } = session;
+  const value = { inputNames, outputNames, version: ort.env.versions.web, weights };
+  return { value, transfer: weights.map(({ data }) => data.buffer) };
+}

@@ -9,10 +9,8 @@ import subprocess
 import sys
 import tempfile
 import zipfile
-from http.client import HTTPException
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
-from urllib.request import urlopen
 
 from twinvec.errors import DownloadError, IntegrityError
 
@@ -47,6 +45,8 @@ class Url:
 
     def save(self, target: Path) -> None:
         """Download with a progress bar; see `Source.save`."""
+        from urllib.request import urlopen
+
         from tqdm.auto import tqdm
 
         with urlopen(self.url, timeout=_TIMEOUT) as response, target.open("wb") as out:
@@ -127,6 +127,8 @@ def fetch(name: str, sha256: str, sources: Sequence[Source], cache_dir: Path | N
         IntegrityError: a source gave a file with another hash; nothing is kept.
         DownloadError: no source could be reached.
     """
+    from http.client import HTTPException
+
     target = cache_root(cache_dir) / "downloads" / sha256[:16] / name
     if target.is_file() and sha256_of(target) == sha256:
         return target

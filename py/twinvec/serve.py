@@ -5,10 +5,14 @@ from __future__ import annotations
 import sys
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from twinvec.precompress import brotli_of
+
 if TYPE_CHECKING:
-    from pathlib import Path
+    from io import BytesIO
+    from typing import BinaryIO
 
 __all__ = ["make_server"]
 
@@ -29,9 +33,25 @@ class _Handler(SimpleHTTPRequestHandler):
 
     def __init__(self, *args: Any, isolated: bool, **kwargs: Any) -> None:
         self._isolated = isolated
+        self._brotli = False
         super().__init__(*args, **kwargs)
 
+    def send_head(self) -> BytesIO | BinaryIO | None:
+        file = Path(super().translate_path(self.path))
+        both = file.is_file() and brotli_of(file).is_file()
+        self._brotli = both and "br" in self.headers.get("Accept-Encoding", "")
+        return super().send_head()
+
+    def translate_path(self, path: str) -> str:
+        return super().translate_path(path) + (".br" if self._brotli else "")
+
+    def guess_type(self, path: Any) -> str:
+        return super().guess_type(str(path).removesuffix(".br"))
+
     def end_headers(self) -> None:
+        if self._brotli:
+            self.send_header("Content-Encoding", "br")
+        self.send_header("Vary", "Accept-Encoding")
         self.send_header("Cache-Control", "no-cache")  # a rebuilt file must not be missed
         if self._isolated:
             self.send_header("Cross-Origin-Opener-Policy", "same-origin")

@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import json
 import shutil
-import zipfile
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from twinvec.bytecode import compiled, numpy_sources, stdlib_sources, twinvec_sources
 from twinvec.download import Url, Wheel, fetch, sha256_of
 from twinvec.embedder import Embedder
 from twinvec.errors import IntegrityError, TwinvecError
 from twinvec.index import Index
 from twinvec.models import resolve
+from twinvec.precompress import brotli_of, precompress
 from twinvec.selfcheck import record
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
     from twinvec.folder import ModelInfo
 
-__all__ = ["SAMPLE_QUERY", "SAMPLE_TEXTS", "WEB", "build_site"]
+__all__ = ["SAMPLE_QUERY", "SAMPLE_TEXTS", "WEB", "build_site", "sizes"]
 
 WEB = Path(__file__).parents[2] / "web"
 """The sources of the browser side, in a checkout of twinvec."""
@@ -45,6 +46,20 @@ _OWNED = ("models", "runtime")
 _PACKAGE = "runtime/twinvec.zip"
 _WEB_FILES = ("*.html", "*.css", "*.js", "*.svg")
 
+_LARGE = 50_000  # bytes
+
+_PARTS = {
+    "Pyodide": "runtime/pyodide/pyodide*",
+    "standard library": "runtime/pyodide/python_stdlib.zip*",
+    "NumPy": "runtime/numpy.zip*",
+    "twinvec": "runtime/twinvec.zip*",
+    "ONNX Runtime Web": "runtime/onnxruntime-web/*",
+    "tokenizers": "runtime/tokenizers/*",
+    "page": "*.*",
+    "model": "models/**/*",
+}
+"""Part of a site -> where its files are."""
+
 # Folder in runtime/ -> folder in node_modules/ -> file -> SHA-256, of the versions that
 # web/package-lock.json names.
 _PACKAGES = {
@@ -52,8 +67,6 @@ _PACKAGES = {
         "pyodide.mjs": "5cfc46f5dcbaf2a16f26e2363f441873eb424762609cc03db00d6a2ace4d00e5",
         "pyodide.asm.mjs": "1a9775427ef6e8abaa7db88ece0515422d1886915ae5c9093776410c865dfd8d",
         "pyodide.asm.wasm": "e7f8fac36f8bf11085309cbc5c829b3ec3057c18bf1d73b05a6741612d63cdbf",
-        "python_stdlib.zip": "444c770dfd75a32097fc0a7d5c1413fd3140601f49c3a1f2e9af0376fcd124b4",
-        "pyodide-lock.json": "c963d22858f6bcb8f41586a2142f03905ab370c88ea22a86a2736e95fac2a8f3",
     },
     ("onnxruntime-web", "onnxruntime-web/dist"): {
         "ort.wasm.bundle.min.mjs": (
@@ -67,6 +80,9 @@ _PACKAGES = {
         "index.js": "1835f057a5923a0cac8b17276af4a011a4f4ccecfe9fe16e73ed5fc374f8c6c1",
     },
 }
+
+_STDLIB = "python_stdlib.zip"
+_STDLIB_SHA256 = "444c770dfd75a32097fc0a7d5c1413fd3140601f49c3a1f2e9af0376fcd124b4"
 
 _NUMPY = "numpy-2.4.3-cp314-cp314-pyemscripten_2026_0_wasm32.whl"
 _NUMPY_SHA256 = "0cad9c1b91f0082e4f959bc0e0bf5835a2efbba6ab3b1e9d1fe6e7e564cca98e"
@@ -119,6 +135,8 @@ def build_site(
     embedder = Embedder.from_pretrained(model, dtype=dtypes[0])
     index = _kept_index(out / "index", embedder)
     written = {*_copy_runtime(out, web), *_copy_model(out, found)}
+    large = [file for file in written if file.suffix != ".onnx" and file.stat().st_size > _LARGE]
+    written.update(precompress(large, web))
     for file in pages:
         shutil.copyfile(file, out / file.name)
     for owned in _OWNED:
@@ -142,16 +160,42 @@ def _kept_index(folder: Path, embedder: Embedder) -> Index | None:
     return index
 
 
+def sizes(out: Path) -> dict[str, tuple[int, int]]:
+    """Measure the parts of a site: bytes, and bytes to send where the server sends Brotli."""
+    found = {}
+    for part, pattern in _PARTS.items():
+        files = [file for file in out.glob(pattern) if file.is_file() and file.suffix != ".br"]
+        twins = [twin if (twin := brotli_of(file)).is_file() else file for file in files]
+        raw, sent = (sum(file.stat().st_size for file in some) for some in (files, twins))
+        found[part] = raw, sent
+    return found
+
+
 def _copy_runtime(out: Path, web: Path) -> Iterator[Path]:
-    yield _zip_package(out / _PACKAGE)  # first: it marks the folder as twinvec's
-    for (name, package), files in _PACKAGES.items():
-        for file, sha256 in files.items():
-            source = web / "node_modules" / package / file
-            if not source.is_file():
-                raise TwinvecError(f"{source} is missing; run `npm ci --ignore-scripts` in {web}")
-            yield _copy(source, out / "runtime" / name / file, sha256)
+    sources = {
+        f"{folder}/{file}": _npm_file(web, f"{package}/{file}", sha256)
+        for (folder, package), files in _PACKAGES.items()
+        for file, sha256 in files.items()
+    }
+    stdlib = _npm_file(web, f"pyodide/{_STDLIB}", _STDLIB_SHA256)
     numpy = fetch(_NUMPY, _NUMPY_SHA256, _NUMPY_SOURCES)
-    yield _copy(numpy, out / "runtime" / "pyodide" / _NUMPY, _NUMPY_SHA256)
+    archives = {  # twinvec's own first: it marks the folder
+        "twinvec.zip": compiled("twinvec.zip", twinvec_sources(), web),
+        "numpy.zip": compiled("numpy.zip", numpy_sources(numpy), web),
+        f"pyodide/{_STDLIB}": compiled(_STDLIB, stdlib_sources(stdlib), web),
+    }
+    for path, source in (archives | sources).items():
+        yield _copy(source, out / "runtime" / path, sha256_of(source))
+
+
+def _npm_file(web: Path, path: str, sha256: str) -> Path:
+    """Find a file in node_modules and check it."""
+    file = web / "node_modules" / path
+    if not file.is_file():
+        raise TwinvecError(f"{file} is missing; run `npm ci --ignore-scripts` in {web}")
+    if (found := sha256_of(file)) != sha256:
+        raise IntegrityError(str(file), sha256, found, "Run `npm ci --ignore-scripts` in web/.")
+    return file
 
 
 def _copy_model(out: Path, found: Mapping[str, tuple[Path, ModelInfo]]) -> Iterator[Path]:
@@ -186,20 +230,8 @@ def _copy(source: Path, target: Path, sha256: str) -> Path:
         return target
     found = sha256_of(source)
     if found != sha256:
-        way_out = "Run `npm ci --ignore-scripts` in web/, or empty twinvec's cache, and try again."
+        way_out = "Empty twinvec's cache and try again."
         raise IntegrityError(str(source), sha256, found, way_out)
     target.parent.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(source, target)
-    return target
-
-
-def _zip_package(target: Path) -> Path:
-    """Pack this package's own sources, the same bytes from the same sources."""
-    package = Path(__file__).parent
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
-        for file in sorted(package.rglob("*.py")):
-            entry = zipfile.ZipInfo(f"twinvec/{file.relative_to(package).as_posix()}")
-            entry.compress_type = zipfile.ZIP_DEFLATED
-            archive.writestr(entry, file.read_bytes())
     return target

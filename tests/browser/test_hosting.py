@@ -10,6 +10,7 @@ import pytest
 from playwright.sync_api import Browser, Error, expect
 
 from conftest import DIST, SUB_PATH, TEST_PAGE, Tab, open_tab, overlay, serving
+from twinvec.precompress import brotli_of
 
 pytestmark = pytest.mark.browser
 
@@ -77,6 +78,12 @@ def test_a_worker_that_dies_rejects_everything(browser: Browser, test_site: str)
     tab.page.context.close()
 
 
+def test_a_module_that_the_site_leaves_out_is_named(tab: Tab) -> None:
+    source = "async def body():\n    import numpy.random"
+    with pytest.raises(Error, match=r"No module named 'numpy\.random'"):
+        tab.python(source)
+
+
 def test_it_works_cross_origin_isolated(
     browser: Browser, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
@@ -114,6 +121,7 @@ def test_a_damaged_file_is_refused_by_name(
     models.unlink()
     shutil.copytree(DIST / "models", models)
     (file,) = models.rglob(name)
+    brotli_of(file).unlink(missing_ok=True)
     if kind == "flipped":
         content = bytearray(file.read_bytes())
         content[len(content) // 2] ^= 1

@@ -7,7 +7,7 @@ import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 from urllib.error import HTTPError
-from urllib.request import urlopen
+from urllib.request import Request, urlopen
 
 import pytest
 
@@ -109,3 +109,17 @@ def test_only_this_machine_is_answered(site: Path) -> None:
         host, port = server.server_address[:2]
     assert host == "127.0.0.1"
     assert port != 0
+
+
+@pytest.mark.parametrize("accepted", ["gzip, br", "gzip"])
+def test_brotli_is_sent_where_it_is_accepted(site: Path, accepted: str) -> None:
+    (site / "app.js.br").write_text("compressed", encoding="utf-8")
+    with serving(site) as address:
+        request = Request(f"{address}/app.js", headers={"Accept-Encoding": accepted})
+        with urlopen(request) as response:
+            headers, body = response.headers, response.read().decode()
+        assert headers.get_content_type() == "text/javascript"
+        assert headers["Vary"] == "Accept-Encoding"
+        compressed = "br" in accepted
+        assert headers["Content-Encoding"] == ("br" if compressed else None)
+        assert body == ("compressed" if compressed else "this is app.js")

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-import hashlib
+import _imp
 import zipfile
 from pathlib import Path
 
@@ -9,9 +9,11 @@ import pytest
 from conftest import DIST
 from synthetic import write_tiny
 from twinvec import Embedder, Index, IndexMismatchError, IntegrityError, TwinvecError
+from twinvec.bytecode import twinvec_sources
 from twinvec.convert import convert_folder
 from twinvec.folder import ModelInfo
-from twinvec.site import SAMPLE_TEXTS, WEB, build_site
+from twinvec.precompress import brotli_of
+from twinvec.site import SAMPLE_TEXTS, WEB, build_site, sizes
 
 
 def test_folders_of_others_are_left_alone(tmp_path: Path) -> None:
@@ -94,12 +96,29 @@ def test_npm_files_are_verified(tmp_path: Path, *, altered: bool) -> None:
 
 
 def test_the_package_in_dist_is_this_one() -> None:
-    """Byte for byte, so that what was tested in the browser is what is here."""
-    package = WEB.parent / "py"
+    """By the hash of its source : what the browser tests test is what is here."""
     with zipfile.ZipFile(DIST / "runtime" / "twinvec.zip") as archive:
-        packed = {name: hashlib.sha256(archive.read(name)).digest() for name in archive.namelist()}
-    sources = {
-        file.relative_to(package).as_posix(): hashlib.sha256(file.read_bytes()).digest()
-        for file in package.rglob("*.py")
-    }
-    assert packed == sources
+        packed = {name: archive.read(name)[:16] for name in archive.namelist()}
+    sources = twinvec_sources()
+    assert set(packed) == {f"{name}c" for name in sources}
+    for name, source in sources.items():
+        header = packed[f"{name}c"]
+        magic = int.from_bytes(header[:4], "little")
+        assert header[4:8] == b"\1\0\0\0", name  # hash-based, unchecked
+        assert header[8:] == _imp.source_hash(magic, source), name
+
+
+def test_what_is_large_has_a_brotli_twin() -> None:
+    large = [file for file in (DIST / "runtime").rglob("*") if file.stat().st_size > 50_000]
+    sources = [file for file in large if file.is_file() and file.suffix != ".br"]
+    assert len(sources) >= 8
+    for file in sources:
+        assert 0 < brotli_of(file).stat().st_size < file.stat().st_size
+
+
+def test_the_fixed_part_stays_small() -> None:
+    """Everything but the model."""
+    parts = sizes(DIST)
+    fixed = {part: sent for part, (_, sent) in parts.items() if part != "model"}
+    assert all(fixed.values())
+    assert sum(fixed.values()) <= 9_000_000, fixed

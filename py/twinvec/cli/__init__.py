@@ -15,7 +15,7 @@ from twinvec.cli.options import as_json
 from twinvec.errors import TwinvecError
 from twinvec.folder import DTYPES
 from twinvec.serve import make_server
-from twinvec.site import SAMPLE_QUERY, build_site
+from twinvec.site import SAMPLE_QUERY, build_site, sizes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -65,7 +65,8 @@ def site(out: Path, model: str | None, dtypes: Sequence[str], as_json: bool) -> 
     if not as_json:
         click.echo(f"Building {out} ...")
     embedder, index = build_site(out, model, dtypes=dtypes)
-    size = sum(file.stat().st_size for file in out.rglob("*") if file.is_file())
+    parts = sizes(out)
+    size = sum(raw for raw, _ in parts.values())
     name = embedder.info.name
     hits = index.search(SAMPLE_QUERY, embedder)
     embedder.close()
@@ -73,6 +74,8 @@ def site(out: Path, model: str | None, dtypes: Sequence[str], as_json: bool) -> 
         click.echo(json.dumps({"out": str(out), "model": name, "dtypes": dtypes, "bytes": size}))
         return
     click.echo(f"{out} is ready: {name} ({', '.join(dtypes)}), {size / 1e6:.1f} MB in all.")
+    for part, (raw, sent) in parts.items():
+        click.echo(f"  {part:17}{raw / 1e6:7.2f} MB, {sent / 1e6:6.2f} MB as Brotli")
     click.echo(f"\n{SAMPLE_QUERY}")
     for hit in hits:
         click.echo(f"  {hit.score:.4f}  {hit.text}")
