@@ -128,7 +128,8 @@ def build_site(
             )
     found = {dtype: resolve(model, dtype=dtype) for dtype in dtypes}
     written = {*_copy_runtime(out, web), *_copy_model(out, found)}
-    large = [file for file in written if file.suffix != ".onnx" and file.stat().st_size > _LARGE]
+    files = [file for file in written if ".onnx" not in file.name]  # nor external data
+    large = [file for file in files if file.stat().st_size > _LARGE]
     written.update(precompress(large, web))
     for pattern in _WEB_FILES:
         for file in web.glob(pattern):
