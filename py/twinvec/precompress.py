@@ -1,7 +1,8 @@
 """Brotli beside what is large, for hosts that send `file.br` where a browser accepts it.
 
-Compressed at the highest quality, which takes about a minute for the whole runtime; so each
-content is compressed once and kept in twinvec's cache. Weights are left out: they lose 8 %.
+Compressed at the highest quality, which takes a minute and a half for the whole runtime; so each
+content is compressed once and kept in twinvec's cache. Weights are left out: they lose a tenth,
+and take minutes.
 """
 
 from __future__ import annotations

@@ -135,7 +135,8 @@ def build_site(
     embedder = Embedder.from_pretrained(model, dtype=dtypes[0])
     index = _kept_index(out / "index", embedder)
     written = {*_copy_runtime(out, web), *_copy_model(out, found)}
-    large = [file for file in written if file.suffix != ".onnx" and file.stat().st_size > _LARGE]
+    files = [file for file in written if ".onnx" not in file.name]  # nor external data
+    large = [file for file in files if file.stat().st_size > _LARGE]
     written.update(precompress(large, web))
     for file in pages:
         shutil.copyfile(file, out / file.name)
