@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, Playwright
+from playwright.sync_api import Browser, Page, Playwright, expect
 
 from twinvec import Embedder
 from twinvec.serve import make_server
@@ -25,6 +25,8 @@ ROOT = Path(__file__).parents[1]
 DIST = ROOT / "dist"
 CASES = ROOT / "tests" / "contract" / "cases.py"
 SUB_PATH = "docs/search"
+
+expect.set_options(timeout=120_000)  # milliseconds, for a machine under load
 
 # As a container or a machine without a display needs them.
 CHROMIUM_FLAGS = [
