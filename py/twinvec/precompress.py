@@ -7,8 +7,10 @@ and take minutes.
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +18,7 @@ from twinvec.download import cache_root, sha256_of
 from twinvec.node import run_script
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
 __all__ = ["brotli_of", "precompress"]
 
@@ -33,13 +35,25 @@ def precompress(files: Sequence[Path], web: Path) -> Iterator[Path]:
     kept = {file: cache / f"{sha256_of(file)}.br" for file in files}
     missing = {file: target for file, target in kept.items() if not target.is_file()}
     if missing:
-        with tempfile.TemporaryDirectory(dir=cache) as folder:
-            parts = {file: Path(folder) / target.name for file, target in missing.items()}
-            run_script(web / "brotli.mjs", *(path for pair in parts.items() for path in pair))
-            for file, part in parts.items():
-                part.replace(missing[file])
+        _compress(missing, web / "brotli.mjs")
     for file, compressed in kept.items():
         twin = brotli_of(file)
         if not twin.is_file() or sha256_of(twin) != sha256_of(compressed):
             shutil.copyfile(compressed, twin)
         yield twin
+
+
+def _compress(targets: Mapping[Path, Path], script: Path) -> None:
+    """Compress each file to its target, as many at once as there are cores, with progress."""
+    from tqdm.auto import tqdm
+
+    def one(source: Path, target: Path) -> None:
+        with tempfile.TemporaryDirectory(dir=target.parent) as folder:
+            part = Path(folder) / target.name
+            run_script(script, source, part)
+            part.replace(target)
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        done = pool.map(one, targets.keys(), targets.values())
+        for _ in tqdm(done, "Compressing", len(targets), unit=" files"):
+            pass
