@@ -117,7 +117,6 @@ function keyOf(url, sha256) {
 export async function fetchVerified(file, onProgress) {
   const { path, bytes: total } = file;
   const report = (/** @type {Progress} */ progress) => onProgress({ file: path, ...progress });
-  report({ status: "initiate", loaded: 0, total });
   const kept = await recall(file);
   if (kept) {
     report({ status: "progress", progress: 100, loaded: total, total });

@@ -49,8 +49,13 @@ export async function openModel(base, name, asked, report) {
   const weights = info.weights[dtype] ?? "";
   const external = Object.keys(info.files).filter((path) => path.startsWith(`${weights}_data`));
   const files = [weights, ...external].map(describe);
+  const vocabulary = describe("tokenizer.json");
+  // All before any progress: what is told of the total must not fall as files are added to it.
+  for (const { path, bytes } of [vocabulary, ...files]) {
+    onProgress({ status: "initiate", file: path, loaded: 0, total: bytes });
+  }
   const [tokenizer, opened] = await Promise.all([
-    openTokenizer(base, describe("tokenizer.json"), onProgress),
+    openTokenizer(base, vocabulary, onProgress),
     session.request("load", { files }, { onProgress }),
   ]);
   report({ status: "done", ...step });
