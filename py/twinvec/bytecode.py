@@ -46,7 +46,7 @@ _NUMPY = """
     numpy.linalg._* numpy.matrixlib* numpy.typing numpy.version
 """
 _NATIVE_ONLY = """
-    bytecode cli* convert corpus dynamic fixed_point hub models node pins precompress probes
+    bert bytecode cli* convert corpus dynamic fixed_point hub models node pins precompress probes
     runtime.native serve site variants vectors
 """
 

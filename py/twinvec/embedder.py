@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, overload
 import numpy as np
 
 from twinvec.batching import feeds
+from twinvec.dtypes import parity
 from twinvec.errors import TruncationWarning
-from twinvec.folder import parity
 from twinvec.pooling import normalize, pool, pooling_mode
 from twinvec.runtime import open_model
 from twinvec.selfcheck import PROBE_POOLING, check, probe_texts
@@ -77,7 +77,7 @@ class Embedder:
             model: a Hub name, a local folder in the Transformers.js layout, or None for the
                 default: `Xenova/bge-small-en-v1.5`, or, with a warning, the embedded
                 all-MiniLM-L6-v2 where the Hub cannot be reached and it is not cached.
-            dtype: which weights, a key of `folder.DTYPES`.
+            dtype: which weights, a key of `dtypes.DTYPES`.
             revision: a Hub commit, branch or tag; None for the pinned one, else `main`.
             local_files_only: never ask the network.
             cache_dir: where models are kept; None for `TWINVEC_CACHE`, else the user's cache.
@@ -111,7 +111,7 @@ class Embedder:
 
     @property
     def parity(self) -> Literal["exact", "approximate"]:
-        """Whether other runtimes give the same vectors on these weights; see `folder.EXACT`."""
+        """Whether other runtimes give the same vectors on these weights; see `dtypes.EXACT`."""
         return parity(self.dtype)
 
     @property

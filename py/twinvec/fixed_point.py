@@ -83,7 +83,7 @@ def make_w8a8(model: onnx.ModelProto) -> onnx.ModelProto:
     Embedding tables stay as they are.
 
     Args:
-        model: a float32 graph as `convert.bert_graph` writes it; it is left as it is.
+        model: a float32 graph as `bert.bert_graph` writes it; it is left as it is.
 
     Raises:
         UnsupportedModelError: see `check_fixed_point`.

@@ -7,62 +7,29 @@ It has the Transformers.js layout: `config.json`, `tokenizer.json`, `tokenizer_c
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import asdict, dataclass, field
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from twinvec.download import sha256_of
+from twinvec.dtypes import DERIVED, DTYPES, check_dtype, onnx_path, weights_parts
 from twinvec.errors import ModelError, ModelNotFoundError, UnsupportedModelError
 from twinvec.pooling import Pooling, pooling_mode
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
 __all__ = [
     "CONFIG_FILES",
-    "DERIVED",
-    "DTYPES",
-    "EXACT",
     "OPTIONAL_FILES",
     "PROBES_FILE",
     "SHA256SUMS",
     "ModelInfo",
-    "check_dtype",
-    "onnx_path",
-    "parity",
     "read_json",
     "recorded_hashes",
     "weights_file",
-    "weights_parts",
 ]
-
-DTYPES = {
-    "fp32": "",
-    "fp16": "_fp16",
-    "int8": "_int8",
-    "uint8": "_uint8",
-    "q8": "_quantized",
-    "q4": "_q4",
-    "q2": "_q2",
-    "q1": "_q1",
-    "q4f16": "_q4f16",
-    "q2f16": "_q2f16",
-    "q1f16": "_q1f16",
-    "bnb4": "_bnb4",
-    "w8": "_w8",
-    "w16": "_w16",
-    "w8a8": "_w8a8",
-}
-"""dtype -> suffix of `onnx/model<suffix>.onnx`: Transformers.js 4's, and those of `DERIVED`."""
-
-DERIVED = ("w8", "w16", "w8a8", "q8")
-"""Those that twinvec makes of fp32 weights; see `variants`, `fixed_point` and `dynamic`."""
-
-EXACT = ("fp32", "w8", "w16", "w8a8")
-"""Those on which runtimes agree to 5e-7 on unit vectors: w8a8 computes exactly, the others in
-float32. Of the rest only q8 was measured, which does not come near; see `dynamic`."""
 
 SHA256SUMS = "SHA256SUMS"
 """The file in which a model folder made here records the hashes of its other files."""
@@ -192,16 +159,6 @@ def weights_file(folder: Path, dtype: str) -> str:
     return path
 
 
-def weights_parts(weights: str, paths: Iterable[str]) -> list[str]:
-    """Choose an ONNX file and its external data among paths, in this order.
-
-    Transformers.js names external data `<weights>_data`, and more of it `<weights>_data_1`,
-    `<weights>_data_2` and so on.
-    """
-    part = re.compile(re.escape(weights) + r"(_data(_\d+)?)?")
-    return sorted(filter(part.fullmatch, paths), key=lambda path: (len(path), path))
-
-
 def read_json(file: Path) -> Any:
     """Read a JSON file of a model.
 
@@ -231,22 +188,6 @@ def recorded_hashes(folder: Path) -> dict[str, str]:
         return {}
     lines = (line.partition("  ") for line in file.read_text(encoding="utf-8").splitlines())
     return {path: digest for digest, _, path in lines}
-
-
-def check_dtype(dtype: str) -> None:
-    """Raise `ValueError` for a dtype that is not one of `DTYPES`."""
-    if dtype not in DTYPES:
-        raise ValueError(f"unknown dtype {dtype!r}; use one of: {', '.join(DTYPES)}")
-
-
-def parity(dtype: str) -> Literal["exact", "approximate"]:
-    """Tell a dtype's parity class; see `EXACT`."""
-    return "exact" if dtype in EXACT else "approximate"
-
-
-def onnx_path(dtype: str) -> str:
-    """Name the weights of a dtype, relative to a model's folder, there or not."""
-    return f"onnx/model{DTYPES[dtype]}.onnx"
 
 
 def _max_length(folder: Path, config: Mapping[str, Any]) -> int:

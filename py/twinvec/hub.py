@@ -21,8 +21,8 @@ from huggingface_hub.utils.sha import git_hash
 from huggingface_hub.utils.tqdm import tqdm
 
 from twinvec.download import discard, sha256_of
+from twinvec.dtypes import weights_parts
 from twinvec.errors import DownloadError, IntegrityError, ModelNotFoundError
-from twinvec.folder import weights_parts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

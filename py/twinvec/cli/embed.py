@@ -16,9 +16,9 @@ import click
 from twinvec.cli.options import as_json
 from twinvec.corpus import FORMATS, Corpus, Format, format_of
 from twinvec.download import sha256_of
+from twinvec.dtypes import DTYPES
 from twinvec.embedder import Embedder
 from twinvec.errors import ParityWarning
-from twinvec.folder import DTYPES
 from twinvec.vectors import VectorsFile
 
 if TYPE_CHECKING:

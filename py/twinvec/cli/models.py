@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from twinvec.cli.options import as_json
+from twinvec.dtypes import DERIVED, DTYPES, onnx_path, parity
 from twinvec.embedder import Embedder
 from twinvec.errors import ModelNotFoundError, TruncationWarning, TwinvecError
-from twinvec.folder import DERIVED, DTYPES, ModelInfo, onnx_path, parity
+from twinvec.folder import ModelInfo
 from twinvec.models import list_weights
 from twinvec.pins import DEFAULT
 from twinvec.probes import PROBES, lowest_cosine

@@ -25,8 +25,9 @@ import numpy as np
 from js import Object
 from pyodide.ffi import JsException, can_run_sync, run_sync, to_js
 
+from twinvec.dtypes import check_dtype
 from twinvec.errors import InferenceError, ModelNotFoundError, SyncUnavailableError
-from twinvec.folder import ModelInfo, check_dtype
+from twinvec.folder import ModelInfo
 from twinvec.runtime.base import check_graph, running
 
 if TYPE_CHECKING:
