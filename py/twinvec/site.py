@@ -54,6 +54,7 @@ _PARTS = {
     "NumPy": "runtime/numpy.zip*",
     "twinvec": "runtime/twinvec.zip*",
     "ONNX Runtime Web": "runtime/onnxruntime-web/*",
+    "WebGPU, if asked": "runtime/onnxruntime-webgpu/*",
     "tokenizers": "runtime/tokenizers/*",
     "page": "*.*",
     "model": "models/**/*",
@@ -81,6 +82,17 @@ _PACKAGES = {
     },
 }
 
+_WEBGPU = {
+    ("onnxruntime-webgpu", "onnxruntime-web/dist"): {
+        "ort.webgpu.bundle.min.mjs": (
+            "0730816731ce2cdfb06f273da065d4a1c7091eb9d1756a83b2916c8a89d015e2"
+        ),
+        "ort-wasm-simd-threaded.asyncify.wasm": (
+            "39f9f0894d478800487ed9f7dbe92618498db320cf55c8e3d89adff8dce658da"
+        ),
+    },
+}
+
 _STDLIB = "python_stdlib.zip"
 _STDLIB_SHA256 = "444c770dfd75a32097fc0a7d5c1413fd3140601f49c3a1f2e9af0376fcd124b4"
 
@@ -98,6 +110,7 @@ def build_site(
     model: str | Path | None = None,
     *,
     dtypes: Sequence[str] = ("fp32",),
+    webgpu: bool = False,
     web: Path = WEB,
 ) -> tuple[Embedder, Index]:
     """Write the folder; what is there already and right is left as it is.
@@ -108,6 +121,7 @@ def build_site(
         model: as in `Embedder.from_pretrained`.
         dtypes: which weights; a page that names none gets the first, and the index is built
             with it.
+        webgpu: whether pages may choose WebGPU, which is another build of ONNX Runtime.
         web: the browser side's sources, with its npm packages installed.
 
     Returns:
@@ -134,7 +148,7 @@ def build_site(
     found = {dtypes[0]: first} | {dtype: resolve(model, dtype=dtype) for dtype in dtypes[1:]}
     embedder = Embedder.from_pretrained(model, dtype=dtypes[0])
     index = _kept_index(out / "index", embedder)
-    written = {*_copy_runtime(out, web), *_copy_model(out, found)}
+    written = {*_copy_runtime(out, web, webgpu=webgpu), *_copy_model(out, found)}
     files = [file for file in written if ".onnx" not in file.name]  # nor external data
     large = [file for file in files if file.stat().st_size > _LARGE]
     written.update(precompress(large, web))
@@ -168,14 +182,15 @@ def sizes(out: Path) -> dict[str, tuple[int, int]]:
         files = [file for file in out.glob(pattern) if file.is_file() and file.suffix != ".br"]
         twins = [twin if (twin := brotli_of(file)).is_file() else file for file in files]
         raw, sent = (sum(file.stat().st_size for file in some) for some in (files, twins))
-        found[part] = raw, sent
+        if files:
+            found[part] = raw, sent
     return found
 
 
-def _copy_runtime(out: Path, web: Path) -> Iterator[Path]:
+def _copy_runtime(out: Path, web: Path, *, webgpu: bool) -> Iterator[Path]:
     sources = {
         f"{folder}/{file}": _npm_file(web, f"{package}/{file}", sha256)
-        for (folder, package), files in _PACKAGES.items()
+        for (folder, package), files in (_PACKAGES | (_WEBGPU if webgpu else {})).items()
         for file, sha256 in files.items()
     }
     stdlib = _npm_file(web, f"pyodide/{_STDLIB}", _STDLIB_SHA256)

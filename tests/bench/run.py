@@ -32,7 +32,6 @@ from twinvec.pins import EMBEDDED
 
 PACKAGES = ("onnxruntime", "fastembed", "sentence-transformers", "torch", "playwright")
 DTYPES = ("fp32", "w8", "w8a8", "q8")
-PARTS = ("native", "web", "dtypes", "start", "memory")
 
 
 def main() -> None:
@@ -42,16 +41,16 @@ def main() -> None:
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures there as well")
     parser.add_argument("--quick", action="store_true", help="fewer texts and rounds")
     options = parser.parse_args()
-    parts = options.parts or PARTS
+    parts = options.parts or list(PARTS)
     if unknown := set(parts) - set(PARTS):
         parser.error(f"unknown: {', '.join(unknown)}; there are {', '.join(PARTS)}")
     embedder = Embedder.from_pretrained(EMBEDDED.name)
-    with sync_playwright() as playwright, TemporaryDirectory() as folder:
+    with sync_playwright() as playwright, TemporaryDirectory() as temporary:
         figures = {"environment": environment(playwright)}
         show("environment", figures["environment"])
         for part in parts:
-            runner = globals()[f"measure_{part}"]
-            figures[part] = runner(playwright, Path(folder) / part, embedder, quick=options.quick)
+            folder = Path(temporary) / part
+            figures[part] = PARTS[part](playwright, folder, embedder, quick=options.quick)
             show(part, figures[part])
     if options.json:
         options.json.write_text(json.dumps(figures, indent=1), encoding="utf-8")
@@ -107,7 +106,7 @@ def measure_web(
 def compare(
     contenders: dict[str, Callable[[], float]], rounds: int, base: str = "twinvec"
 ) -> dict[str, Any]:
-    """Time all in turns; each one's median seconds, and the median of its ratios to the base's."""
+    """Time all in turns; see `summary`."""
     for run in contenders.values():
         run()  # the first time also compiles and fills caches
     seconds: dict[str, list[float]] = {name: [] for name in contenders}
@@ -115,6 +114,11 @@ def compare(
         print(f"  round {number + 1} of {rounds} ...", file=sys.stderr, flush=True)
         for name, run in contenders.items():
             seconds[name].append(run())
+    return summary(seconds, base)
+
+
+def summary(seconds: dict[str, list[float]], base: str = "twinvec") -> dict[str, Any]:
+    """Give each one's median seconds, and the median of its rounds' ratios to the base's."""
     return {
         name: {
             "seconds": statistics.median(taken),
@@ -145,9 +149,11 @@ def measure_dtypes(
 def measure_start(
     playwright: Playwright, folder: Path, embedder: Embedder, *, quick: bool
 ) -> dict[str, Any]:
-    """Take the time to the first vector."""
+    """Compare the time to the first vector; ratios are of the peer's time to twinvec's."""
     with web.bench_site(folder, embedder, []) as address:
-        return web.first_vectors(playwright, address, embedder.info.name, 2 if quick else 5)
+        rounds = 2 if quick else 5
+        visits = web.first_vectors(playwright, address, embedder.info.name, rounds)
+    return {visit: summary(seconds) for visit, seconds in visits.items()}
 
 
 def measure_memory(
@@ -171,6 +177,15 @@ def show(title: str, figures: dict[str, Any], indent: str = "") -> None:
             shown = f"{value:.3f} s" if isinstance(value, float) else value
             print(f"{indent}  {name:35} {shown}")
     sys.stdout.flush()
+
+
+PARTS: dict[str, Callable[..., dict[str, Any]]] = {
+    "native": measure_native,
+    "web": measure_web,
+    "dtypes": measure_dtypes,
+    "start": measure_start,
+    "memory": measure_memory,
+}
 
 
 if __name__ == "__main__":

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import statistics
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from corpora import Workload
@@ -106,22 +106,29 @@ def one_list(pages: dict[str, Page], workload: Workload) -> float:
 def first_vectors(playwright: Playwright, address: str, model: str, rounds: int) -> dict[str, Any]:
     """Take the time from asking for the page to the first vector, in seconds.
 
-    Cold: a browser that was never here. Warm: its second visit.
+    Cold: a browser that was never here. Warm: its second visit, some seconds later, with a profile
+    on disk as visitors have one: without it, no browser keeps compiled code.
     """
     paths = {"twinvec": "bench.html", "Transformers.js": f"peers/transformers.html?model={model}"}
     taken: dict[str, list[float]] = {}
     for _ in range(rounds):
         for name, path in paths.items():
-            with launched(playwright) as browser:
-                context = browser.new_context()
+            with TemporaryDirectory() as profile:
+                context = playwright.chromium.launch_persistent_context(
+                    profile, **launch_options(playwright)
+                )
                 for visit in ("cold", "warm"):
                     page = context.new_page()
                     page.set_default_timeout(120_000)
                     page.goto(address + path)
                     milliseconds = page.wait_for_function("globalThis.first").json_value()
-                    taken.setdefault(f"{name}, {visit}", []).append(milliseconds / 1000)
+                    taken.setdefault(f"{visit}, {name}", []).append(milliseconds / 1000)
+                    page.wait_for_timeout(5000)  # what is kept for the next visit gets written
                     page.close()
-    return {name: statistics.median(seconds) for name, seconds in taken.items()}
+                context.close()
+    return {
+        visit: {name: taken[f"{visit}, {name}"] for name in paths} for visit in ("cold", "warm")
+    }
 
 
 def page_memory(playwright: Playwright, address: str, texts: list[str]) -> dict[str, int]:

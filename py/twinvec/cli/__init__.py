@@ -56,15 +56,16 @@ def main() -> None:
     show_default=True,
     help="Which weights; may be given several times, the default one first.",
 )
+@click.option("--webgpu", is_flag=True, help="Let pages choose WebGPU (27 MB more to upload).")
 @as_json
-def site(out: Path, model: str | None, dtypes: Sequence[str], as_json: bool) -> None:
+def site(out: Path, model: str | None, dtypes: Sequence[str], webgpu: bool, as_json: bool) -> None:
     """Write a static site with runtime, model, page and a sample index into OUT.
 
     An index of your own in OUT/index is kept, if this model and dtype can search it.
     """
     if not as_json:
         click.echo(f"Building {out} ...")
-    embedder, index = build_site(out, model, dtypes=dtypes)
+    embedder, index = build_site(out, model, dtypes=dtypes, webgpu=webgpu)
     parts = sizes(out)
     size = sum(raw for raw, _ in parts.values())
     name = embedder.info.name
