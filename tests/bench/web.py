@@ -11,10 +11,9 @@ from typing import Any
 
 from corpora import Workload
 from playwright.sync_api import Browser, Page, Playwright
+from subject import Subject
 
 from conftest import SUB_PATH, launch_options, open_tab, serving_tests
-from twinvec import Embedder
-from twinvec.site import build_site
 
 PEERS = Path(__file__).with_name("peers")
 
@@ -38,28 +37,20 @@ TIMED = """async ([texts, size]) => {
 
 
 @contextmanager
-def bench_site(folder: Path, embedder: Embedder, runs: list[list[int]]) -> Iterator[str]:
-    """Serve the built site with the peers' pages in it."""
-    with serving_tests(folder) as address:
+def bench_site(folder: Path, subject: Subject, texts: list[str]) -> Iterator[str]:
+    """Serve the site with the peers' pages in it; the bare runtime's has the runs of the texts."""
+    info, tokenizer = subject.embedder.info, subject.embedder._tokenizer
+    runs = [tokenizer.encode(text).input_ids.tolist() for text in texts]
+    with serving_tests(folder, subject.dist) as address:
         site = folder / SUB_PATH
         (site / "bench.html").write_text(TWINVEC_PAGE, encoding="utf-8")
         peers = site / "peers"
         peers.mkdir()
         for file in PEERS.iterdir():
             (peers / file.name).symlink_to(file)
-        info = embedder.info
         model = f"../models/{info.name}/{info.weights['fp32']}"
         bound = json.dumps({"model": model, "runs": runs})
         (peers / "bound.json").write_text(bound, encoding="utf-8")
-        yield address
-
-
-@contextmanager
-def dtype_site(folder: Path, model: str, dtypes: tuple[str, ...]) -> Iterator[str]:
-    """Serve a site with the model in several dtypes."""
-    opened, _ = build_site(folder / "dist", model, dtypes=dtypes)
-    opened.close()
-    with serving_tests(folder / "site", folder / "dist") as address:
         yield address
 
 
@@ -86,13 +77,12 @@ def contenders(pages: dict[str, Page], workload: Workload) -> dict[str, Callable
     peer = pages["Transformers.js"]
     found: dict[str, Callable[[], float]] = {
         "twinvec": lambda: pages["twinvec"].evaluate(TIMED, [texts, 0]),
+        "bare ONNX Runtime Web": lambda: pages["bare ONNX Runtime Web"].evaluate("run()"),
         "Transformers.js, one by one": lambda: peer.evaluate(TIMED, [texts, 1]),
     }
     if len(texts) > 1:
-        found |= {
-            "Transformers.js, sorted, 8 a call": lambda: peer.evaluate(TIMED, [by_length, 8]),
-            "bare ONNX Runtime Web": lambda: pages["bare ONNX Runtime Web"].evaluate("run()"),
-        }
+        sorted_ = "Transformers.js, sorted, 8 a call"
+        found[sorted_] = lambda: peer.evaluate(TIMED, [by_length, 8])
     return found
 
 
@@ -129,6 +119,17 @@ def first_vectors(playwright: Playwright, address: str, model: str, rounds: int)
     return {
         visit: {name: taken[f"{visit}, {name}"] for name in paths} for visit in ("cold", "warm")
     }
+
+
+def stages(playwright: Playwright, address: str, workload: Workload) -> dict[str, float]:
+    """Take the seconds of each stage, one text after the other."""
+    call = "\nasync def body():\n    return await measure(texts, rounds)"
+    source = Path(__file__).with_name("stages.py").read_text(encoding="utf-8")
+    with launched(playwright) as browser:
+        tab = open_tab(browser, address)
+        rounds = 50 if len(workload.texts) == 1 else 3
+        found: dict[str, float] = tab.python(source + call, texts=workload.texts, rounds=rounds)
+    return found
 
 
 def page_memory(playwright: Playwright, address: str, texts: list[str]) -> dict[str, int]:
