@@ -14,11 +14,13 @@ START, END = "<!-- build.py bench --update-readme -->\n", "<!-- end -->\n"
 ROWS = {
     ("web", "one query"): "browser, one query",
     ("web", "mixed corpus"): "browser, 256 texts of 4 to 200 words",
+    ("web", "one list"): "browser, 64 such texts",
     ("web", "long texts"): "browser, 64 texts of 400 words",
     ("start", "cold"): "browser, page to first vector, first visit",
     ("start", "warm"): "browser, page to first vector, second visit",
     ("native", "one query"): "CPython, one query",
     ("native", "mixed corpus"): "CPython, 256 texts of 4 to 200 words",
+    ("native", "one list"): "CPython, 64 such texts",
     ("native", "long texts"): "CPython, 64 texts of 400 words",
 }
 

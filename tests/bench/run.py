@@ -105,11 +105,6 @@ def measure_web(
             pages = web.open_pages(browser, address, subject.embedder.info.name)
             rounds = 30 if len(workload.texts) == 1 else 3
             found[workload.name] = compare(web.contenders(pages, workload), rounds)
-            if workload.listed:  # once: it takes as long as all others together
-                seconds = web.one_list(pages, workload)
-                ratio = seconds / found[workload.name]["twinvec"]["seconds"]
-                listed = {"seconds": seconds, "ratio": ratio}
-                found[workload.name]["Transformers.js, one list"] = listed
     return found
 
 

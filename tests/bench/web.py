@@ -73,24 +73,20 @@ def open_pages(browser: Browser, address: str, model: str) -> dict[str, Page]:
 def contenders(pages: dict[str, Page], workload: Workload) -> dict[str, Callable[[], float]]:
     """Give what is timed on a workload; each call takes seconds, and gives how many."""
     texts = workload.texts
-    by_length = sorted(texts, key=len)
-    peer = pages["Transformers.js"]
-    found: dict[str, Callable[[], float]] = {
-        "twinvec": lambda: pages["twinvec"].evaluate(TIMED, [texts, 0]),
-        "bare ONNX Runtime Web": lambda: pages["bare ONNX Runtime Web"].evaluate("run()"),
-        "Transformers.js, one by one": lambda: peer.evaluate(TIMED, [texts, 1]),
-    }
+
+    def calls(name: str, texts: list[str], size: int) -> Callable[[], float]:
+        return lambda: pages[name].evaluate(TIMED, [texts, size])
+
+    found = {"twinvec": calls("twinvec", texts, 0)}
+    if workload.name == "one list":  # as the documentation shows it
+        found["Transformers.js, one list"] = calls("Transformers.js", texts, len(texts))
+        return found
+    found["bare ONNX Runtime Web"] = lambda: pages["bare ONNX Runtime Web"].evaluate("run()")
+    found["Transformers.js, one by one"] = calls("Transformers.js", texts, 1)
     if len(texts) > 1:
-        sorted_ = "Transformers.js, sorted, 8 a call"
-        found[sorted_] = lambda: peer.evaluate(TIMED, [by_length, 8])
+        by_length = sorted(texts, key=len)
+        found["Transformers.js, sorted, 8 a call"] = calls("Transformers.js", by_length, 8)
     return found
-
-
-def one_list(pages: dict[str, Page], workload: Workload) -> float:
-    """Embed all texts in one call of Transformers.js, as its documentation shows; seconds."""
-    texts = workload.texts
-    seconds: float = pages["Transformers.js"].evaluate(TIMED, [texts, len(texts)])
-    return seconds
 
 
 def first_vectors(playwright: Playwright, address: str, model: str, rounds: int) -> dict[str, Any]:
