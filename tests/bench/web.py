@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import statistics
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -118,14 +119,14 @@ def first_vectors(playwright: Playwright, address: str, model: str, rounds: int)
 
 
 def stages(playwright: Playwright, address: str, workload: Workload) -> dict[str, float]:
-    """Take the seconds of each stage, one text after the other."""
+    """Take the median seconds of each stage, one text after the other."""
     call = "\nasync def body():\n    return await measure(texts, rounds)"
     source = Path(__file__).with_name("stages.py").read_text(encoding="utf-8")
     with launched(playwright) as browser:
         tab = open_tab(browser, address)
         rounds = 50 if len(workload.texts) == 1 else 3
-        found: dict[str, float] = tab.python(source + call, texts=workload.texts, rounds=rounds)
-    return found
+        found = tab.python(source + call, texts=workload.texts, rounds=rounds)
+    return {stage: statistics.median(seconds) for stage, seconds in found.items()}
 
 
 def page_memory(playwright: Playwright, address: str, texts: list[str]) -> dict[str, int]:
