@@ -99,6 +99,8 @@ def by_terms(segments: Sequence[Segment], text: str, count: int) -> Steps[Rankin
         postings.append([_without(posting, one.removed) for posting in found])
     kept = [one.kept() for one in segments]
     rows = sum(map(len, kept))
+    if not rows:
+        return _joined([], np.int64), _joined([], np.float64)
     total = sum(float(some[left].sum()) for some, left in zip(lengths, kept, strict=True))
     scores = [np.zeros(len(one), np.float64) for one in segments]
     for term in range(len(wanted)):
