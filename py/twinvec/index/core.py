@@ -440,7 +440,8 @@ class Index:
         for segment in self._segments:
             rows = np.array(positions, np.int64) - segment.offset
             inside = rows[(rows >= 0) & (rows < len(segment))]
-            segment.removed = np.union1d(segment.removed, inside)
+            removed = {*segment.removed.tolist(), *inside.tolist()}
+            segment.removed = np.array(sorted(removed), np.int64)
 
     def _position(self, one: int) -> Steps[int | None]:
         """Find a document by the digest of its id."""

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     Rows = NDArray[np.int64]
     Scores = NDArray[np.float64]
 
-__all__ = ["Matrix", "best", "encode"]
+__all__ = ["Matrix", "among", "best", "encode"]
 
 _SCANNED = 4096
 _CANDIDATES = (800, 40)  # at least so many, and so many for each hit asked for
@@ -129,8 +129,7 @@ class Matrix:
             int64 [n], best first, and their scores, float64 [n].
         """
         rows = self._candidates(query, min(count + len(removed), len(self)), removed)
-        if len(removed):
-            rows = rows[~np.isin(rows, removed)]
+        rows = rows[~among(rows, removed)]
         return best(rows, self._scores(query, rows), count)
 
     def _candidates(self, query: NDArray[np.float32], count: int, removed: Rows) -> Rows:
@@ -191,6 +190,17 @@ class Matrix:
     def _bits(self, rows: Rows) -> NDArray[np.uint8]:
         words = np.ascontiguousarray(self._words[:, rows].T)
         return words.view(np.uint8)[:, : -(-self.dim // 8)]
+
+
+def among(rows: Rows, some: Rows) -> NDArray[np.bool_]:
+    """Tell which rows are among some others, which ascend.
+
+    `np.isin` and `np.unique` need all of `numpy.ma`, which the page does without.
+    """
+    if not len(some):
+        return np.zeros(len(rows), bool)
+    places = np.minimum(np.searchsorted(some, rows), len(some) - 1)
+    return some[places] == rows
 
 
 def best(rows: Rows, scores: Scores, count: int) -> tuple[Rows, Scores]:

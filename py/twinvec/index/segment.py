@@ -22,7 +22,7 @@ from twinvec.index.lexical import (
     terms,
     weights,
 )
-from twinvec.index.ranking import Matrix, best
+from twinvec.index.ranking import Matrix, among, best
 from twinvec.index.store import Part, read_all
 
 if TYPE_CHECKING:
@@ -185,9 +185,7 @@ def _values(value: Any) -> list[Any]:
 
 def _without(posting: Postings, removed: NDArray[np.int64]) -> Postings:
     rows, counts = posting
-    if not len(removed):
-        return posting
-    left = ~np.isin(rows, removed)
+    left = ~among(rows, removed)
     return rows[left], counts[left]
 
 

@@ -252,9 +252,9 @@ class _Previous:
         numbers = np.searchsorted(ends, rows, side="right")
         dtype, shape = columns(kind, self._manifest.dim)
         found = np.empty((len(rows), *shape), dtype)
-        for number in np.unique(numbers):
+        for number in sorted(set(numbers.tolist())):
             shard, inside = shards[number], numbers == number
-            array = self._open(kind, int(number))
+            array = self._open(kind, number)
             found[inside] = array[rows[inside] - (ends[number] - shard.rows)]
         return found
 
