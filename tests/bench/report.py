@@ -35,7 +35,7 @@ def show(title: str, figures: dict[str, Any], indent: str = "") -> None:
         elif isinstance(value, dict):
             show(name, value, indent + "  ")
         elif isinstance(value, float):
-            print(f"{indent}  {name:35} {1000 * value:8.2f} ms")
+            print(f"{indent}  {name:35} {value:8.3f}")
         else:
             print(f"{indent}  {name:35} {value}")
     sys.stdout.flush()

@@ -119,32 +119,32 @@ def first_vectors(playwright: Playwright, address: str, model: str, rounds: int)
 
 
 def stages(playwright: Playwright, address: str, workload: Workload) -> dict[str, float]:
-    """Take the median seconds of each stage, one text after the other."""
+    """Take the median milliseconds of each stage, one text after the other."""
     call = "\nasync def body():\n    return await measure(texts, rounds)"
     source = Path(__file__).with_name("stages.py").read_text(encoding="utf-8")
     with launched(playwright) as browser:
         tab = open_tab(browser, address)
         rounds = 50 if len(workload.texts) == 1 else 3
         found = tab.python(source + call, texts=workload.texts, rounds=rounds)
-    return {stage: statistics.median(seconds) for stage, seconds in found.items()}
+    return {f"{stage}, ms": 1000 * statistics.median(one) for stage, one in found.items()}
 
 
-def page_memory(playwright: Playwright, address: str, texts: list[str]) -> dict[str, int]:
-    """Take the page's memory in bytes, with each dtype after loading, and as texts are embedded."""
+def page_memory(playwright: Playwright, address: str, texts: list[str]) -> dict[str, float]:
+    """Take the page's memory in MB, with each dtype after loading, and as texts are embedded."""
     found = {}
     for dtype in ("fp32", "w8"):
         with launched(playwright) as browser:
             tab = open_tab(browser, address, f"?dtype={dtype}")
-            found[f"{dtype}, loaded"] = renderer_memory(browser)
+            found[f"{dtype}, loaded, MB"] = renderer_memory(browser) / 1e6
             if dtype == "fp32":
                 tab.encode(texts[:200])
-                found["fp32, 200 texts"] = renderer_memory(browser)
+                found["fp32, 200 texts, MB"] = renderer_memory(browser) / 1e6
                 for at in range(200, len(texts), 200):
                     tab.encode(texts[at : at + 200])
-                found[f"fp32, {len(texts)} texts"] = renderer_memory(browser)
+                found[f"fp32, {len(texts)} texts, MB"] = renderer_memory(browser) / 1e6
                 tab.page.evaluate("extractor.dispose()")
                 tab.page.wait_for_timeout(2000)
-                found["fp32, disposed of"] = renderer_memory(browser)
+                found["fp32, disposed of, MB"] = renderer_memory(browser) / 1e6
     return found
 
 
