@@ -22,14 +22,14 @@ _HEADINGS = ("h1", "h2", "h3", "h4", "h5", "h6")
 _INLINE = """
     a abbr acronym b bdi bdo big cite code data del dfn em font i img ins kbd label mark q ruby rp
     rt s samp small span strike strong sub sup time tt u var wbr
-""".split()
+"""
 """What does not end a paragraph; everything else does, but for `_SPACES`."""
 _SPACES = ("br", "td", "th")
 _NO_CONTENT = """
     audio button canvas dialog iframe nav noscript object script select style svg template textarea
     video
-""".split()
-_FRAME = ["header", "footer"]
+"""
+_FRAME = "header footer"
 """What is round the content of a whole page, and part of it within `main` or `article`."""
 _LINK_SIGNS = ("#", "¶", "§", "🔗", "")
 """What generators put behind a heading, to link to it."""
@@ -53,7 +53,7 @@ def html_sections(text: str) -> Iterator[Section]:
         return
     named = tree.css_first("head > title") or root.css_first("h1")
     title = _collapsed(_heading_text(named)) if named else ""
-    outline = _Outline(title)
+    outline, inline = _Outline(title), _INLINE.split()
     for node, entered in _walk(root):
         if node.is_text_node:
             outline.buffer.append(node.text_content or "")
@@ -64,7 +64,7 @@ def html_sections(text: str) -> Iterator[Section]:
                 yield from outline.begin_section(node)
         elif node.tag in _SPACES:
             outline.buffer.append(" ")
-        elif node.tag not in _INLINE:
+        elif node.tag not in inline:
             outline.end_paragraph(verbatim=node.tag == "pre" and not entered)
     yield from outline.end_section()
 
@@ -114,7 +114,7 @@ def _walk(root: LexborNode) -> Iterator[tuple[LexborNode, bool]]:
 
     Without recursion: pages are nested as deep as they like.
     """
-    skipped = _NO_CONTENT | _FRAME if root.tag == "body" else _NO_CONTENT
+    skipped = (_NO_CONTENT + (_FRAME if root.tag == "body" else "")).split()
     node, entering = root.child, True
     while node is not None and node.mem_id != root.mem_id:
         if entering and not _is_skipped(node, skipped):
