@@ -23,8 +23,8 @@ _INLINE = """
     a abbr acronym b bdi bdo big cite code data del dfn em font i img ins kbd label mark q ruby rp
     rt s samp small span strike strong sub sup time tt u var wbr
 """
-"""What does not end a paragraph; everything else does, but for `_SPACES`."""
-_SPACES = ("br", "td", "th")
+"""What does not end a paragraph; everything else does, but for `_CELLS` and `br`."""
+_CELLS = ("td", "th")
 _NO_CONTENT = """
     audio button canvas dialog iframe nav noscript object script select style svg template textarea
     video
@@ -62,7 +62,9 @@ def html_sections(text: str) -> Iterator[Section]:
                 outline.end_paragraph()
             else:
                 yield from outline.begin_section(node)
-        elif node.tag in _SPACES:
+        elif node.tag in _CELLS:
+            outline.buffer.append(" | " if entered and outline.buffer else "")
+        elif node.tag == "br":
             outline.buffer.append(" ")
         elif node.tag not in inline:
             outline.end_paragraph(verbatim=node.tag == "pre" and not entered)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from twinvec.errors import CorpusError
+from twinvec.index import Document
 from twinvec.readers import read_sections
 
 if TYPE_CHECKING:
@@ -18,13 +18,6 @@ if TYPE_CHECKING:
     from twinvec.sources import Source
 
 __all__ = ["Document", "passages_of", "read_passages"]
-
-
-@dataclass(frozen=True)
-class Document:
-    id: str
-    text: str
-    metadata: dict[str, Any]
 
 
 def read_passages(

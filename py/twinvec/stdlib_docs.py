@@ -3,19 +3,33 @@
 It comes from docstrings and from `pydoc`'s topics, made when it is asked for: nothing of it is
 stored. The modules are imported, not parsed: half of what they are used for (`os.listdir`,
 `math.sqrt`, `str.split`) is written in C and has no source here to read.
+
+::
+
+    python -m twinvec.stdlib_docs FOLDER    # index it into a folder, with the default model
 """
 
 from __future__ import annotations
 
 import builtins
+import hashlib
 import importlib
 import inspect
+import json
 import re
+import shutil
 import sys
+import tempfile
 from itertools import groupby
+from pathlib import Path
 from pydoc_data.topics import topics
 from typing import TYPE_CHECKING, Any
 
+from twinvec.chunking import Chunker
+from twinvec.download import cache_root
+from twinvec.embedder import Embedder
+from twinvec.index.format import MANIFEST, Manifest
+from twinvec.indexing import write_index
 from twinvec.passages import passages_of
 from twinvec.readers import Section, paragraphs_of
 
@@ -23,10 +37,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from types import ModuleType
 
-    from twinvec.chunking import Chunker
-    from twinvec.passages import Document
+    from twinvec.index import Document
 
-__all__ = ["stdlib_passages"]
+__all__ = ["index_stdlib", "stdlib_passages"]
 
 # Modules that have a page of their own, called as they are, and whose import does nothing else.
 _MODULES = """
@@ -79,6 +92,34 @@ _PAGES = {
     """,
 }
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
+
+
+def index_stdlib(out: Path, embedder: Embedder) -> int:
+    """Write an index of the documentation; tell how many passages had to be embedded.
+
+    It is made in the cache, once for every fingerprint, so that an emptied `out` costs a copy, and
+    another Python only what it documents otherwise.
+    """
+    block = json.dumps(embedder.fingerprint, sort_keys=True)
+    cached = cache_root() / "stdlib_docs" / hashlib.sha256(block.encode()).hexdigest()[:16]
+    index, made = cached / "index", cached / "made"
+    key, embedded = _key(), 0
+    if not made.is_file() or made.read_text(encoding="utf-8") != key:
+        embedded = write_index(stdlib_passages(Chunker(embedder)), index, embedder).embedded
+        made.write_text(key, encoding="utf-8")
+    manifest = out / MANIFEST
+    if not manifest.is_file() or manifest.read_bytes() != (index / MANIFEST).read_bytes():
+        shutil.rmtree(out, ignore_errors=True)
+        with tempfile.TemporaryDirectory(dir=out.parent) as temporary:
+            shutil.copytree(index, Path(temporary) / "index").replace(out)
+    return embedded
+
+
+def _key() -> str:
+    """Tell apart what could give other passages, or write them otherwise."""
+    sources = sorted(Path(__file__).parent.rglob("*.py"))
+    content = b"".join(hashlib.sha256(file.read_bytes()).digest() for file in sources)
+    return f"{sys.version} {hashlib.sha256(content).hexdigest()}"
 
 
 def stdlib_passages(chunker: Chunker) -> Iterator[Document]:
@@ -174,3 +215,17 @@ def _signature(name: str, value: Any) -> Iterator[str]:
     except (TypeError, ValueError):  # a property, or one that C does not tell
         return
     yield _ADDRESS.sub("", f"{name.rpartition('.')[2]}{signature}")
+
+
+def main() -> None:
+    """Index into the folder that the command line names."""
+    out = Path(sys.argv[1])
+    embedder = Embedder.from_pretrained()
+    embedded = index_stdlib(out, embedder)
+    embedder.close()
+    count = Manifest.from_json((out / MANIFEST).read_bytes()).count
+    print(f"{out} is ready: {count:,} passages of the standard library, {embedded:,} embedded.")  # noqa: T201 (the command's answer)
+
+
+if __name__ == "__main__":
+    main()

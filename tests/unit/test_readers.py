@@ -96,7 +96,7 @@ Set-up\r
         Section(["one two three four"], (guide,), "the-guide--more", guide),
         Section(["# no heading\n\n  run"], (guide, "Set-up"), "set-up", guide),
         Section(["x", "y"], (guide, "Set-up", "Deep"), "deep", guide),
-        Section(["a b", "1 2", "raw html"], (guide, "Set-up"), "set-up-1", guide),
+        Section(["a | b", "1 | 2", "raw html"], (guide, "Set-up"), "set-up-1", guide),
     ]
 
 
@@ -115,7 +115,7 @@ def test_html_is_read_without_what_is_round_it(tmp_path: Path) -> None:
     assert read(tmp_path, "a.html", data) == [
         Section(["Intro."], (title,), "", title),
         Section(["loose", "first", "second", "third"], ("One",), "one", title),
-        Section(["  a\n    b", "1 2 3"], ("One", "Two"), "two", title),
+        Section(["  a\n    b", "1 | 2 3"], ("One", "Two"), "two", title),
         Section(["x", "y"], ("Three",), "three", title),
     ]
 
