@@ -76,7 +76,7 @@ class Chunker:
         for piece in self._pieces(head, paragraphs):
             if body and not self._fits(head, body + piece):
                 yield head + body.strip()
-                body = self._repeated(head, body, piece)
+                body = self._repeated(head, body, piece) if self.overlap else ""
             body += piece
         if body:
             yield head + body.strip()

@@ -63,7 +63,8 @@ def html_sections(text: str) -> Iterator[Section]:
             else:
                 yield from outline.begin_section(node)
         elif node.tag in _CELLS:
-            outline.buffer.append(" | " if entered and outline.buffer else "")
+            if entered:
+                outline.begin_cell()
         elif node.tag == "br":
             outline.buffer.append(" ")
         elif node.tag not in inline:
@@ -80,6 +81,10 @@ class _Outline:
         self._path: list[tuple[str, str]] = []  # tag and text
         self._anchor = ""
         self._paragraphs: list[str] = []
+
+    def begin_cell(self) -> None:
+        if any(not part.isspace() for part in self.buffer):
+            self.buffer.append(" | ")
 
     def end_paragraph(self, *, verbatim: bool = False) -> None:
         text = "".join(self.buffer)

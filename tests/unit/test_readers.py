@@ -13,7 +13,6 @@ import pytest
 from twinvec import CorpusError
 from twinvec.readers import SUFFIXES, Section, read_sections
 
-
 TEXTUAL = set(SUFFIXES) - {".csv", ".tsv", ".parquet", ".pdf"}
 
 
@@ -35,8 +34,10 @@ def pdf(pages: list[str], title: str = "") -> bytes:
     for i, text in enumerate(pages):
         stream = f"BT /F1 12 Tf 72 720 Td ({text}) Tj ET"
         objects += [
-            f"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 612 792] /Contents {5 + 2 * i} 0 R "
-            "/Resources << /Font << /F1 3 0 R >> >> >>",
+            (
+                f"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 612 792] /Contents {5 + 2 * i} 0 R "
+                "/Resources << /Font << /F1 3 0 R >> >> >>"
+            ),
             f"<< /Length {len(stream)} >>\nstream\n{stream}\nendstream",
         ]
     objects.append(f"<< /Title ({title}) >>" if title else "<< >>")
