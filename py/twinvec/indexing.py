@@ -32,10 +32,11 @@ _FLOAT32 = 5_000  # as in `Index.build`
 
 @dataclass(frozen=True)
 class Written:
-    """How many passages an index has, and how many of these had to be embedded."""
+    """How many passages an index has, how many of these had to be embedded, and its precision."""
 
     passages: int
     embedded: int
+    precision: Precision
 
 
 def write_index(
@@ -75,7 +76,7 @@ def write_index(
         ):
             embedded = _Run(writer, journal, embedder).all(spool)
         journal.discard()
-    return Written(count, embedded)
+    return Written(count, embedded, chosen)
 
 
 class _Run:

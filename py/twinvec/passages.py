@@ -26,7 +26,7 @@ def read_passages(
     *,
     field: str = "text",
     url_prefix: str | None = None,
-    problems: list[str] | None = None,
+    problems: dict[str, str] | None = None,
 ) -> Iterator[Document]:
     """Read files as a stream of passages.
 
@@ -35,8 +35,8 @@ def read_passages(
         chunker: cuts what they say.
         field: which field of a record is the text.
         url_prefix: what makes a link of a file's name.
-        problems: gets what is wrong with a file or record, which is then left out; None to stop
-            at the first one.
+        problems: gets by a file's name what is wrong with it or its records, which are then left
+            out; None to stop at the first one.
 
     Raises:
         CorpusError: something is wrong and `problems` is None.
@@ -51,10 +51,11 @@ def read_passages(
         except CorpusError as err:
             if problems is None:
                 raise
-            problems.append(str(err))
-        if problems is not None and skipped:
-            listed = ", ".join(map(str, skipped[:5])) + (", ..." if len(skipped) > 5 else "")
-            problems.append(f"{source.name}: {len(skipped)} left out, line or row {listed}")
+            problems[source.name] = str(err)
+        else:
+            if problems is not None and skipped:
+                first = ", ".join(map(str, skipped[:5])) + (", ..." if len(skipped) > 5 else "")
+                problems[source.name] = f"{source.name}: {len(skipped)} left out, at line {first}"
 
 
 def passages_of(

@@ -66,15 +66,11 @@ def test_problems_stop_or_are_named(tmp_path: Path, chunker: Chunker) -> None:
     sources = find_sources([str(tmp_path)])
     with pytest.raises(CorpusError, match=r"^a.html, line 1: not valid UTF-8"):
         list(read_passages(sources, chunker))
-    problems: list[str] = []
+    problems: dict[str, str] = {}
     (passage,) = read_passages(sources, chunker, problems=problems)
     assert passage.text == "fine"
-    assert [problem.partition(":")[0] for problem in problems] == [
-        "a.html, line 1",
-        "b.jsonl",
-        "c.pdf",
-    ]
-    assert problems[1] == "b.jsonl: 7 left out, line or row 1, 2, 3, 4, 5, ..."
+    assert list(problems) == ["a.html", "b.jsonl", "c.pdf"]
+    assert problems["b.jsonl"] == "b.jsonl: 7 left out, at line 1, 2, 3, 4, 5, ..."
 
 
 def test_the_standard_library_documents_itself(embedder: Embedder) -> None:

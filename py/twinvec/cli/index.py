@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
@@ -115,12 +116,13 @@ def index(
     was, and the same command goes on with what was embedded.
     """
     _check_out(out)
+    logging.getLogger("pypdf").setLevel(logging.ERROR)  # it warns of all that it mends itself
     start = time.perf_counter()
     sources = find_sources(src, include=include, exclude=exclude)
     try:
         embedder = Embedder.from_pretrained(model, dtype=dtype, revision=revision)
         chunker = Chunker(embedder, max_tokens, overlap)
-        problems: list[str] | None = [] if on_error == "skip" else None
+        problems: dict[str, str] | None = {} if on_error == "skip" else None
         passages = read_passages(
             sources, chunker, field=field, url_prefix=url_prefix, problems=problems
         )
@@ -138,11 +140,12 @@ def index(
         "embedded": written.embedded,
         "model": embedder.info.name,
         "dtype": dtype,
+        "precision": written.precision,
         "max_tokens": chunker.max_tokens,
         "overlap": overlap,
         "fingerprint": embedder.fingerprint,
-        "problems": problems or [],
-        "without_text": list(silent),
+        "problems": list((problems or {}).values()),
+        "without_text": [name for name in silent if name not in (problems or {})],
         "seconds": round(time.perf_counter() - start, 3),
     }
     embedder.close()
