@@ -66,8 +66,8 @@ def paragraphs(count: int) -> list[str]:
     for file in sorted(folder.rglob("*.py")):
         if not {"site-packages", "dist-packages"} & set(file.parts):
             parts = re.split(r"\n\s*\n", file.read_text("utf-8", "replace"))
-            texts = (" ".join(part.split()) for part in parts)
-            found |= {text: None for text in texts if 60 <= len(text) <= 2000}
+            plain = (" ".join(part.split()) for part in parts)
+            found |= {text: None for text in plain if 60 <= len(text) <= 2000}
     texts = list(found)
     random.Random(0).shuffle(texts)
     if len(texts) < count:

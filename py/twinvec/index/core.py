@@ -162,9 +162,7 @@ class Index:
         cls, embedder: Embedder, count: int, precision: Precision | None, *, lexical: bool
     ) -> Index:
         chosen = precision or ("float32" if count <= _FLOAT32 else "int8")
-        return cls(
-            embedder.fingerprint, dim=embedder.info.dim, precision=chosen, lexical=lexical
-        )
+        return cls(embedder.fingerprint, dim=embedder.info.dim, precision=chosen, lexical=lexical)
 
     def add(
         self,
@@ -287,9 +285,9 @@ class Index:
         """
         self._check_search(query, embedder, k, mode)
         if isinstance(query, str) and mode != "lexical":
-            vector = cast("Embedder", embedder).encode_query(query)
+            vector: ArrayLike | None = cast("Embedder", embedder).encode_query(query)
         else:
-            vector = None if isinstance(query, str) else np.asarray(query, np.float32)
+            vector = None if isinstance(query, str) else query
         return drive(self._search(query, vector, k, filter, mode), self._store)
 
     async def asearch(
@@ -304,9 +302,9 @@ class Index:
         """Do what `search` does without blocking the event loop."""
         self._check_search(query, embedder, k, mode)
         if isinstance(query, str) and mode != "lexical":
-            vector = await cast("Embedder", embedder).aencode_query(query)
+            vector: ArrayLike | None = await cast("Embedder", embedder).aencode_query(query)
         else:
-            vector = None if isinstance(query, str) else np.asarray(query, np.float32)
+            vector = None if isinstance(query, str) else query
         return await adrive(self._search(query, vector, k, filter, mode), self._store)
 
     def save(self, folder: Path | str) -> None:
@@ -354,7 +352,10 @@ class Index:
         (content,) = yield [Part()]
         manifest = Manifest.from_json(content)
         kinds = (*vector_kinds(manifest.precision), "lines")
-        store.expect(sum(shard.bytes for kind in kinds for shard in manifest.shards[kind]))
+        store.expect(
+            sum(shard.bytes for kind in kinds for shard in manifest.shards[kind]),
+            [shard.sha256 for some in manifest.shards.values() for shard in some],
+        )
         index = cls(
             manifest.fingerprint,
             dim=manifest.dim,
@@ -439,7 +440,8 @@ class Index:
         for segment in self._segments:
             rows = np.array(positions, np.int64) - segment.offset
             inside = rows[(rows >= 0) & (rows < len(segment))]
-            segment.removed = np.union1d(segment.removed, inside)
+            removed = {*segment.removed.tolist(), *inside.tolist()}
+            segment.removed = np.array(sorted(removed), np.int64)
 
     def _position(self, one: int) -> Steps[int | None]:
         """Find a document by the digest of its id."""
@@ -487,13 +489,13 @@ class Index:
     def _search(
         self,
         query: str | ArrayLike,
-        vector: NDArray[np.float32] | None,
+        vector: ArrayLike | None,
         k: int,
         chosen: Filter | None,
         mode: Mode,
     ) -> Steps[list[Hit]]:
         accept = accepts(chosen) if chosen is not None else None
-        unit = None if vector is None else self._unit(vector)
+        unit = None if vector is None else self._unit(np.asarray(vector, np.float32))
 
         def nearest(count: int) -> Steps[Ranking]:
             yield from ()
@@ -552,4 +554,3 @@ class Index:
 
 def _digest(text: str) -> int:
     return digest(text.encode("utf-8", "surrogatepass"))
-

@@ -89,7 +89,9 @@ class StoredDocuments:
         for (part, group), content in zip(groups, contents, strict=True):
             for row in group:
                 start, stop = self._span(row)
-                found[row] = self._parse(row, part.file, content[start - part.start :][: stop - start])
+                found[row] = self._parse(
+                    row, part.file, content[start - part.start :][: stop - start]
+                )
         if len(self._remembered) + len(found) > _REMEMBERED:
             self._remembered.clear()
         self._remembered |= dict(list(found.items())[:_REMEMBERED])

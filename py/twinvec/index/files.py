@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,10 +18,11 @@ from twinvec.index.format import MANIFEST, OWN_NAME, Manifest, Shard, columns, r
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from numpy.typing import NDArray
 
-__all__ = ["LinesWriter", "TableWriter", "commit", "discard", "listed"]
+__all__ = ["LinesWriter", "TableWriter", "commit", "discard", "listed", "write_array"]
 
 _SHARD = 1 << 24  # bytes; what is loaded whole
 _DOCUMENTS = 1 << 22  # bytes; a server without ranges sends it whole for one line
@@ -52,16 +52,12 @@ class TableWriter:
             self._write(self._count)
         return self.shards
 
-    def cut(self) -> None:
-        """End a shard here."""
-        self._write(self._count)
-
     def _write(self, count: int) -> None:
         none = np.empty((0, *self._shape), self._dtype)
         rows = np.concatenate([none, *self._waiting], dtype=self._dtype, casting="same_kind")
         self._waiting = [rows[count:].copy()]
         self._count -= count
-        self.shards.append(_write(self._folder, self._kind, "npy", to_npy(rows[:count]), count))
+        self.shards.append(write_array(self._folder, self._kind, rows[:count]))
 
 
 class LinesWriter:
@@ -119,6 +115,11 @@ def discard(folder: Path, kept: set[str]) -> None:
 
 def _files(shards: Mapping[str, list[Shard]]) -> set[str]:
     return {shard.file for some in shards.values() for shard in some}
+
+
+def write_array(folder: Path, kind: str, rows: NDArray[Any]) -> Shard:
+    """Write one shard of an array."""
+    return _write(folder, kind, "npy", to_npy(rows), len(rows))
 
 
 def _write(folder: Path, kind: str, suffix: str, content: bytes, rows: int) -> Shard:

@@ -1,4 +1,4 @@
-"""The format of an index: a folder of standard files.
+r"""The format of an index: a folder of standard files.
 
 `index.json` names everything else, and is written last::
 
@@ -27,7 +27,7 @@ postings   (uint32, uint16) [postings]     document, and how often it has the te
 
 A digest is the first 8 bytes of a SHA-256, little-endian (of `texts` the first 16, as two numbers);
 text is UTF-8 there, lone surrogates as they are. Lines are digested without their newline. A term
-is a match of the regular expression `\\w+` in the case-folded text. `terms` ascends by digest over
+is a match of the regular expression `\w+` in the case-folded text. `terms` ascends by digest over
 all its shards; a term's postings ascend by document. `lengths`, `terms` and `postings` are missing
 where the index was built without `lexical`.
 
@@ -85,6 +85,7 @@ DAMAGED = "Copy or upload the index's folder again, all of it, or build the inde
 
 Precision = Literal["float32", "int8", "binary"]
 Array: TypeAlias = "NDArray[Any]"
+Content: TypeAlias = bytes  # a field of `Shard` is called `bytes`
 
 POSTING = np.dtype([("document", "<u4"), ("count", "<u2")])
 _TABLES: dict[str, tuple[DTypeLike, tuple[int, ...]]] = {
@@ -107,7 +108,9 @@ def check_precision(name: str) -> Precision:
         ValueError: it is not one of `float32`, `int8`, `binary`.
     """
     if name not in get_args(Precision):
-        raise ValueError(f"unknown precision {name!r}; use one of: {', '.join(get_args(Precision))}")
+        raise ValueError(
+            f"unknown precision {name!r}; use one of: {', '.join(get_args(Precision))}"
+        )
     return cast("Precision", name)
 
 
@@ -164,7 +167,7 @@ class Shard:
     bytes: int
     sha256: str
 
-    def check(self, content: bytes) -> None:
+    def check(self, content: Content) -> None:
         """Compare the file's content with what is listed.
 
         Raises:
@@ -214,8 +217,8 @@ class Manifest:
             ) from err
         if version != VERSION:
             raise IndexFormatError(
-                f"index version {version} is unknown, this twinvec reads {VERSION}. Build the index "
-                "again, or update twinvec."
+                f"index version {version} is unknown, this twinvec reads {VERSION}. Build the "
+                "index again, or update twinvec."
             )
         try:
             manifest = cls(
@@ -223,7 +226,10 @@ class Manifest:
                 check_precision(block["precision"]),
                 int(block["dim"]),
                 int(block["count"]),
-                {kind: [Shard(**shard) for shard in some] for kind, some in block["shards"].items()},
+                {
+                    kind: [Shard(**shard) for shard in some]
+                    for kind, some in block["shards"].items()
+                },
             )
             manifest._check()
         except (ValueError, KeyError, TypeError, AttributeError) as err:

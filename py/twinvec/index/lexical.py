@@ -26,7 +26,16 @@ if TYPE_CHECKING:
     from twinvec.index.format import Manifest
     from twinvec.index.store import Steps
 
-__all__ = ["Lexical", "MemoryLexical", "Postings", "StoredLexical", "fuse", "idf", "terms", "weights"]
+__all__ = [
+    "Lexical",
+    "MemoryLexical",
+    "Postings",
+    "StoredLexical",
+    "fuse",
+    "idf",
+    "terms",
+    "weights",
+]
 
 _K1, _B = 1.2, 0.75
 _FUSED = 60  # Cormack, Clarke and Büttcher, "Reciprocal Rank Fusion", 2009
@@ -118,8 +127,9 @@ class StoredLexical:
         """
         if self._terms is None:
             self._terms = yield from read_all(self._manifest, "terms")
+        known = self._terms
         found = {one: self._remembered[one] for one in wanted if one in self._remembered}
-        parts = {one: self._part(one) for one in wanted if one not in found}
+        parts = {one: self._part(known, one) for one in wanted if one not in found}
         asked = {one: place for one, place in parts.items() if place}
         contents = (yield [part for part, _ in asked.values()]) if asked else []
         for (one, (part, expected)), content in zip(asked.items(), contents, strict=True):
@@ -130,23 +140,22 @@ class StoredLexical:
         rows = [found.get(one, none) for one in wanted]
         return [(one["document"].astype(np.int64), one["count"].astype(np.float64)) for one in rows]
 
-    def _part(self, wanted: int) -> tuple[Part, int] | None:
+    def _part(self, known: NDArray[np.uint64], wanted: int) -> tuple[Part, int] | None:
         """Find where a term's postings are, and their digest."""
-        assert self._terms is not None
-        place = int(np.searchsorted(self._terms[:, 0], np.uint64(wanted)))
-        if place == len(self._terms) or int(self._terms[place, 0]) != wanted:
+        place = int(np.searchsorted(known[:, 0], np.uint64(wanted)))
+        if place == len(known) or int(known[place, 0]) != wanted:
             return None
         shards = self._manifest.shards
         ends = np.cumsum([shard.rows for shard in shards["terms"]])
         number = int(np.searchsorted(ends, place, side="right"))
         shard = shards["postings"][number]
         last = place + 1 == int(ends[number])
-        start = int(self._terms[place, 1])
-        stop = shard.rows if last else int(self._terms[place + 1, 1])
+        start = int(known[place, 1])
+        stop = shard.rows if last else int(known[place + 1, 1])
         width = row_bytes("postings", 0)
         header = shard.bytes - shard.rows * width
         part = Part(shard, header + start * width, header + stop * width)
-        return part, int(self._terms[place, 2])
+        return part, int(known[place, 2])
 
     def _remember(self, found: dict[int, NDArray[np.void]]) -> None:
         self._remembered |= found

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from twinvec.index.files import TableWriter
+from twinvec.index.files import TableWriter, write_array
 from twinvec.index.format import POSTING, digest
 from twinvec.index.lexical import term_digest, terms
 
@@ -39,7 +39,7 @@ class PostingsWriter:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._spool = tempfile.TemporaryDirectory(prefix="twinvec-")
+        self._spool: tempfile.TemporaryDirectory[str] | None = None
         self._runs: list[Path] = []
         self._lengths = TableWriter(folder, "lengths", 0)
         self._digests = array("Q")
@@ -63,32 +63,27 @@ class PostingsWriter:
     def close(self) -> dict[str, list[Shard]]:
         """Write what was collected."""
         self._sort()
-        found, postings = (TableWriter(self._folder, kind, 0) for kind in ("terms", "postings"))
+        shards: dict[str, list[Shard]] = {"terms": [], "postings": []}
         for digests, pairs in self._ranges():
             starts = _starts(digests)
-            ends = np.append(starts[1:], len(pairs))
+            ends = np.append(starts, len(pairs))[1:]
             checks = [
                 digest(pairs[start:end].tobytes()) for start, end in zip(starts, ends, strict=True)
             ]
             rows = [digests[starts], starts.astype(np.uint64), np.array(checks, np.uint64)]
-            found.append(np.stack(rows, axis=1))
-            found.cut()
-            postings.append(pairs)
-            postings.cut()
+            shards["terms"].append(write_array(self._folder, "terms", np.stack(rows, axis=1)))
+            shards["postings"].append(write_array(self._folder, "postings", pairs))
         self.discard()
-        return {
-            "lengths": self._lengths.close(),
-            "terms": found.close(),
-            "postings": postings.close(),
-        }
+        return {**shards, "lengths": self._lengths.close()}
 
     def discard(self) -> None:
         """Delete what lies on disk meanwhile."""
-        self._spool.cleanup()
+        if self._spool:
+            self._spool.cleanup()
 
     def _sort(self) -> None:
         """Sort a block by term, then document, and put it aside."""
-        lengths = np.array(self._waiting, np.uint32)
+        lengths = np.array(self._waiting, np.intp)
         digests = np.array(self._digests, np.uint64)
         documents = np.repeat(np.arange(len(lengths), dtype=np.uint32), lengths) + self._rows
         order = np.argsort(digests, kind="stable")  # so that documents ascend within a term
@@ -99,11 +94,12 @@ class PostingsWriter:
         pairs = np.empty(len(starts), POSTING)
         pairs["document"] = documents[starts]
         pairs["count"] = np.minimum(np.diff(starts, append=len(order)), 0xFFFF)
+        self._spool = self._spool or tempfile.TemporaryDirectory(prefix="twinvec-")
         stem = Path(self._spool.name) / str(len(self._runs))
         np.save(stem.with_suffix(".digests.npy"), digests[starts])
         np.save(stem.with_suffix(".pairs.npy"), pairs)
         self._runs.append(stem)
-        self._lengths.append(lengths)
+        self._lengths.append(lengths.astype(np.uint32))
         self._rows += len(lengths)
         self._postings += len(pairs)
         self._digests, self._waiting = array("Q"), array("I")

@@ -22,7 +22,7 @@ from twinvec.index.lexical import (
     terms,
     weights,
 )
-from twinvec.index.ranking import Matrix, best
+from twinvec.index.ranking import Matrix, among, best
 from twinvec.index.store import Part, read_all
 
 if TYPE_CHECKING:
@@ -99,6 +99,8 @@ def by_terms(segments: Sequence[Segment], text: str, count: int) -> Steps[Rankin
         postings.append([_without(posting, one.removed) for posting in found])
     kept = [one.kept() for one in segments]
     rows = sum(map(len, kept))
+    if not rows:
+        return _joined([], np.int64), _joined([], np.float64)
     total = sum(float(some[left].sum()) for some, left in zip(lengths, kept, strict=True))
     scores = [np.zeros(len(one), np.float64) for one in segments]
     for term in range(len(wanted)):
@@ -183,9 +185,7 @@ def _values(value: Any) -> list[Any]:
 
 def _without(posting: Postings, removed: NDArray[np.int64]) -> Postings:
     rows, counts = posting
-    if not len(removed):
-        return posting
-    left = ~np.isin(rows, removed)
+    left = ~among(rows, removed)
     return rows[left], counts[left]
 
 

@@ -10,7 +10,6 @@ import asyncio
 from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
 
 import numpy as np
@@ -20,12 +19,23 @@ from twinvec.index.format import DAMAGED, MANIFEST, columns, from_npy
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from numpy.typing import NDArray
 
     from twinvec.index.format import Manifest, Shard
 
-__all__ = ["FolderStore", "Part", "Progress", "Steps", "Store", "UrlStore", "adrive", "drive", "read_all"]
+__all__ = [
+    "FolderStore",
+    "Part",
+    "Progress",
+    "Steps",
+    "Store",
+    "UrlStore",
+    "adrive",
+    "drive",
+    "read_all",
+]
 
 T = TypeVar("T")
 Progress: TypeAlias = Callable[[int, int], object]
@@ -54,8 +64,13 @@ Steps: TypeAlias = Generator[list[Part], list[bytes], T]
 class Store(Protocol):
     """An index's files."""
 
-    def expect(self, total: int) -> None:
-        """Begin to count the bytes of whole shards, of so many, for progress."""
+    def expect(self, total: int, hashes: Sequence[str]) -> None:
+        """Begin to count bytes for progress.
+
+        Args:
+            total: of the whole shards that will be asked for.
+            hashes: SHA-256 of all shards; what is kept of others is out of date.
+        """
 
     def read(self, parts: Sequence[Part]) -> list[bytes]:
         """Read parts; whole shards are verified.
@@ -113,7 +128,8 @@ class _Counted:
         self._progress = progress
         self._loaded = self._total = 0
 
-    def expect(self, total: int) -> None:
+    def expect(self, total: int, hashes: Sequence[str]) -> None:  # noqa: ARG002 (nothing is kept)
+        """Begin to count; see `Store.expect`."""
         self._loaded, self._total = 0, total
 
     def _count(self, part: Part) -> None:

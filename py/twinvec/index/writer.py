@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,9 +12,9 @@ from twinvec.errors import IndexFormatError, ParityWarning
 from twinvec.index.documents import Document, to_line
 from twinvec.index.files import LinesWriter, TableWriter, commit, discard, listed
 from twinvec.index.format import (
-    MANIFEST,
     Manifest,
     check_precision,
+    columns,
     digest,
     from_npy,
     vector_kinds,
@@ -26,8 +25,9 @@ from twinvec.index.ranking import encode
 from twinvec.index.store import FolderStore, Part, drive, read_all
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Mapping, Sequence
     from types import TracebackType
+    from typing import Self
 
     from numpy.typing import ArrayLike, NDArray
 
@@ -87,7 +87,7 @@ class IndexWriter:
         self._ids: set[int] = set()
         self._count = 0
 
-    def __enter__(self) -> IndexWriter:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -170,8 +170,9 @@ class IndexWriter:
         self._tables["lines"].append(np.array(list(places), np.uint64))
         self._tables["ids"].append(np.array(ids, np.uint64))
         self._tables["texts"].append(np.frombuffer(texts, "<u8").reshape(-1, 2))
-        for document in documents if self._postings else ():
-            self._postings.append(document.text)
+        if self._postings:
+            for document in documents:
+                self._postings.append(document.text)
         self._count += len(documents)
 
     def _check_new(self, documents: Sequence[Document], ids: Sequence[int]) -> None:
@@ -198,9 +199,10 @@ class IndexWriter:
 class _Previous:
     """The vectors of an index that is about to be replaced, found by their texts."""
 
-    def __init__(self, store: FolderStore, manifest: Manifest | None) -> None:
+    def __init__(self, store: FolderStore, manifest: Manifest) -> None:
         self._store, self._manifest = store, manifest
         self._sorted: NDArray[np.uint64] | None = None
+        self._order = np.empty(0, np.intp)
         self._checked: set[str] = set()
 
     @classmethod
@@ -209,19 +211,22 @@ class _Previous:
     ) -> _Previous:
         """Open a folder; empty where its vectors cannot be taken over."""
         store = FolderStore(folder)
-        if not (folder / MANIFEST).is_file():
-            return cls(store, None)
         try:
             found = Manifest.from_json(store.read([Part()])[0])
-        except IndexFormatError:
-            return cls(store, None)
-        same = (found.fingerprint, found.precision, found.dim) == (fingerprint, precision, dim)
-        return cls(store, found if same else None)
+        except IndexFormatError:  # there is none, or none that could be read
+            found = None
+        if found and (found.fingerprint, found.precision, found.dim) == (
+            fingerprint,
+            precision,
+            dim,
+        ):
+            return cls(store, found)
+        return cls(store, Manifest(dict(fingerprint), precision, dim, 0, {}))
 
     def find(self, texts: Sequence[str]) -> NDArray[np.int64]:
         """See `IndexWriter.find`."""
         found = np.full(len(texts), -1, np.int64)
-        if self._manifest is None or not self._manifest.count:
+        if not self._manifest.count:
             return found
         if self._sorted is None:
             self._sorted = drive(read_all(self._manifest, "texts"), self._store)
@@ -236,30 +241,25 @@ class _Previous:
 
     def take(self, rows: NDArray[np.int64]) -> dict[str, NDArray[Any]]:
         """Read rows as they are stored."""
-        if self._manifest is None:
-            raise ValueError("stored: the folder has no index whose vectors could be taken over")
         if rows.max(initial=0) >= self._manifest.count:
-            raise ValueError(f"stored: the folder's index has {self._manifest.count} rows only")
+            count = self._manifest.count
+            raise ValueError(f"stored: of the folder's index {count} vectors can be taken over")
         return {kind: self._rows(kind, rows) for kind in vector_kinds(self._manifest.precision)}
 
     def _rows(self, kind: str, rows: NDArray[np.int64]) -> NDArray[Any]:
-        assert self._manifest is not None
         shards = self._manifest.shards[kind]
         ends = np.cumsum([shard.rows for shard in shards])
         numbers = np.searchsorted(ends, rows, side="right")
-        found: NDArray[Any] | None = None
-        for number in np.unique(numbers):
+        dtype, shape = columns(kind, self._manifest.dim)
+        found = np.empty((len(rows), *shape), dtype)
+        for number in sorted(set(numbers.tolist())):
             shard, inside = shards[number], numbers == number
-            array = self._open(kind, int(number))
-            if found is None:
-                found = np.empty((len(rows), *array.shape[1:]), array.dtype)
+            array = self._open(kind, number)
             found[inside] = array[rows[inside] - (ends[number] - shard.rows)]
-        assert found is not None
         return found
 
     def _open(self, kind: str, number: int) -> NDArray[Any]:
         """Map a shard, which is verified once."""
-        assert self._manifest is not None
         shard = self._manifest.shards[kind][number]
         if shard.file not in self._checked:
             (content,) = self._store.read([Part(shard)])
@@ -277,7 +277,9 @@ def check_vectors(vectors: ArrayLike, count: int, dim: int) -> NDArray[np.float3
     """
     checked = np.asarray(vectors, np.float32)
     if checked.shape != (count, dim) and not (count == 0 and checked.size == 0):
-        raise ValueError(f"{count} texts need vectors [{count}, {dim}], not of shape {checked.shape}")
+        raise ValueError(
+            f"{count} texts need vectors [{count}, {dim}], not of shape {checked.shape}"
+        )
     checked = checked.reshape(count, dim)
     finite = np.isfinite(checked).all(axis=1)
     if not finite.all():

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-
     from twinvec.folder import ModelInfo
     from twinvec.index.store import Progress, Store
     from twinvec.runtime.base import Session, TokenizerCore
