@@ -20,6 +20,7 @@ import re
 import shutil
 import sys
 import tempfile
+import warnings
 from itertools import groupby
 from pathlib import Path
 from pydoc_data.topics import topics
@@ -43,24 +44,23 @@ __all__ = ["index_stdlib", "stdlib_passages"]
 
 # Modules that have a page of their own, called as they are, and whose import does nothing else.
 _MODULES = """
-    abc argparse array ast asyncio atexit base64 bdb binascii bisect bz2 calendar cmath
-    cmd code codecs codeop collections collections.abc colorsys compileall concurrent.futures
-    configparser contextlib contextvars copy copyreg csv ctypes curses dataclasses datetime dbm
-    decimal difflib dis doctest email email.message email.parser email.policy enum errno
-    faulthandler fcntl filecmp fileinput fnmatch fractions ftplib functools gc getopt getpass
-    gettext glob graphlib grp gzip hashlib heapq hmac html html.parser http http.client
-    http.cookiejar http.cookies http.server imaplib importlib importlib.metadata
-    importlib.resources inspect io ipaddress itertools json keyword linecache locale logging
-    logging.config logging.handlers lzma mailbox marshal math mimetypes mmap modulefinder
-    multiprocessing multiprocessing.shared_memory netrc numbers operator optparse os os.path pathlib
-    pdb pickle pickletools pkgutil platform plistlib poplib posix pprint pstats pty pwd py_compile
-    pyclbr queue quopri random re readline reprlib resource rlcompleter runpy sched secrets select
-    selectors shelve shlex shutil signal site smtplib socket socketserver sqlite3 ssl stat
+    abc argparse array ast asyncio atexit base64 bdb binascii bisect bz2 calendar cmath cmd code
+    codecs codeop collections collections.abc colorsys compileall concurrent.futures configparser
+    contextlib contextvars copy copyreg csv ctypes curses dataclasses datetime dbm decimal difflib
+    dis doctest email email.message email.parser email.policy enum errno faulthandler fcntl filecmp
+    fileinput fnmatch fractions ftplib functools gc getopt getpass gettext glob graphlib grp gzip
+    hashlib heapq hmac html html.parser http http.client http.cookiejar http.cookies http.server
+    imaplib importlib importlib.metadata importlib.resources inspect io ipaddress itertools json
+    keyword linecache locale logging logging.config logging.handlers lzma mailbox marshal math
+    mimetypes mmap modulefinder multiprocessing multiprocessing.shared_memory netrc numbers operator
+    optparse os os.path pathlib pdb pickle pickletools pkgutil platform plistlib poplib posix pprint
+    pstats pty pwd py_compile pyclbr queue quopri random re reprlib resource runpy sched secrets
+    select selectors shelve shlex shutil signal site smtplib socket socketserver sqlite3 ssl stat
     statistics string stringprep struct subprocess symtable sys sysconfig syslog tabnanny tarfile
     tempfile termios textwrap threading time timeit token tokenize tomllib trace traceback
     tracemalloc tty types typing unicodedata unittest unittest.mock urllib.error urllib.parse
-    urllib.request urllib.robotparser uuid venv warnings wave weakref webbrowser wsgiref
-    xml.dom xml.dom.minidom xml.etree.ElementTree xml.sax xmlrpc.client xmlrpc.server zipapp zipfile
+    urllib.request urllib.robotparser uuid venv warnings wave weakref webbrowser wsgiref xml.dom
+    xml.dom.minidom xml.etree.ElementTree xml.sax xmlrpc.client xmlrpc.server zipapp zipfile
     zipimport zlib zoneinfo
 """
 # The pages on which the topics are labels.
@@ -142,9 +142,11 @@ def _library() -> Iterator[tuple[str, Iterable[Section]]]:
     by_page = groupby(sorted(sections, key=_builtin_page), _builtin_page)
     yield from ((f"library/{page}", list(group)) for page, group in by_page)
     for name in _MODULES.split():
-        module = _imported(name)
-        if module:
-            yield f"library/{name}", _module_sections(name, module, seen)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of what is deprecated, by another Python too
+            module = _imported(name)
+            found = list(_module_sections(name, module, seen)) if module else []
+        yield f"library/{name}", found
 
 
 def _builtin_page(section: Section) -> str:
