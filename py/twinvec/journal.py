@@ -67,7 +67,7 @@ class Journal:
     def discard(self) -> None:
         """Delete it: the vectors are where they belong."""
         self._stream.close()
-        self._kept = self._kept[:0]
+        self._kept = np.empty(0, self._row)  # unmapped, as Windows needs it
         self._file.unlink()
 
     def _read(self, header: bytes) -> NDArray[np.void]:

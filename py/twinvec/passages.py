@@ -39,8 +39,7 @@ def read_passages(
             out; None to stop at the first one.
 
     Raises:
-        CorpusError: something is wrong and `problems` is None.
-        OSError: a file cannot be read.
+        CorpusError, OSError: a file cannot be read, and `problems` is None.
     """
     for source in sources:
         skipped: list[int] | None = None if problems is None else []
@@ -48,7 +47,7 @@ def read_passages(
         sections = read_sections(source.file, source.name, field=field, skipped=skipped)
         try:
             yield from passages_of(sections, chunker, source.name, url)
-        except CorpusError as err:
+        except (CorpusError, OSError) as err:
             if problems is None:
                 raise
             problems[source.name] = str(err)

@@ -7,7 +7,7 @@ import os
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from twinvec.errors import CorpusError
 from twinvec.readers import SUFFIXES
@@ -42,6 +42,7 @@ def find_sources(
 
     Raises:
         CorpusError: there is no such file, none of a known kind, or two would have the same name.
+        OSError: a folder cannot be read.
     """
     found: dict[str, Source] = {}
     for place in named:
@@ -74,12 +75,17 @@ def _under(place: str) -> Iterator[Source]:
 
 
 def _in_folder(root: Path) -> Iterator[Source]:
-    for folder, folders, names in os.walk(root):
+    for folder, folders, names in os.walk(root, onerror=_stop):
         folders[:] = [name for name in folders if not name.startswith(".")]
         for name in names:
             file = Path(folder, name)
             if not name.startswith(".") and file.suffix.lower() in SUFFIXES and file.is_file():
                 yield Source(file, file.relative_to(root).as_posix())
+
+
+def _stop(err: OSError) -> NoReturn:
+    """Miss no folder in silence."""
+    raise err
 
 
 def _globbed(pattern: Path) -> Iterator[Source]:
