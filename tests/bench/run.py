@@ -23,6 +23,7 @@ from playwright.sync_api import Playwright, sync_playwright
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import native
+import search
 import web
 from corpora import mixed, workloads
 
@@ -32,7 +33,7 @@ from twinvec.pins import EMBEDDED
 
 PACKAGES = ("onnxruntime", "fastembed", "sentence-transformers", "torch", "playwright")
 DTYPES = ("fp32", "w8", "w8a8", "q8")
-PARTS = ("native", "web", "dtypes", "start", "memory")
+PARTS = ("native", "web", "dtypes", "start", "memory", "search")
 
 
 def main() -> None:
@@ -158,6 +159,13 @@ def measure_memory(
         return web.page_memory(playwright, address, mixed(400 if quick else 2000))
 
 
+def measure_search(
+    playwright: Playwright, folder: Path, _embedder: Embedder, *, quick: bool
+) -> dict[str, Any]:
+    """Take latency, recall and memory of large indexes."""
+    return search.measure(playwright, folder, quick=quick)
+
+
 def show(title: str, figures: dict[str, Any], indent: str = "") -> None:
     """Print what a reader looks for."""
     print(f"{indent}{title}")
@@ -168,7 +176,8 @@ def show(title: str, figures: dict[str, Any], indent: str = "") -> None:
         elif isinstance(value, dict):
             show(name, value, indent + "  ")
         else:
-            shown = f"{value:.3f} s" if isinstance(value, float) else value
+            unit = "" if "," in name or "@" in name else " s"
+            shown = f"{value:.3f}{unit}" if isinstance(value, float) else value
             print(f"{indent}  {name:35} {shown}")
     sys.stdout.flush()
 

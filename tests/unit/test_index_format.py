@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -192,7 +193,7 @@ def test_an_exception_leaves_the_old_index(tmp_path: Path) -> None:
     documents = [Document(str(i), "text", {}) for i in range(5)]
     batches = iter([vectors(5), vectors(4)])
     with pytest.raises(ValueError, match="not of shape"), writer:
-        [writer.add(documents, batch) for batch in batches]
+        list(map(partial(writer.add, documents), batches))
     assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == before
 
 
