@@ -23,6 +23,7 @@ from twinvec import Embedder
 from twinvec.pins import EMBEDDED
 
 REAL, QUERIES, K = 60_000, 50, 10
+SETTLED = 3000  # milliseconds, after which memory is told
 WRITER = Path(__file__).with_name("write_index.py")
 
 OPEN = """async (name) => {
@@ -60,10 +61,13 @@ class Corpus:
         self.file.with_suffix(".json").write_text(setting, encoding="utf-8")
 
     def nearest(self, count: int) -> list[set[int]]:
-        """Find the exact `K` nearest of each query among so many, in float32."""
+        """Find the exact `K` nearest of each query among so many, and what is as near as the last.
+
+        Paragraphs whose first 64 tokens are the same have equal vectors.
+        """
         scores = np.concatenate([batch @ self.queries.T for batch in grown(self.real, count)])
-        best = np.argpartition(-scores, K, axis=0)[:K]
-        return [set(column.tolist()) for column in best.T]
+        last = np.partition(scores, count - K, axis=0)[count - K]
+        return [set(np.flatnonzero(column).tolist()) for column in (scores >= last - 1e-6).T]
 
     def write(self, folder: Path, count: int, precision: str, *, lexical: bool) -> dict[str, Any]:
         """Write an index in a process of its own; seconds, its peak memory, bytes on disk."""
@@ -123,11 +127,14 @@ def one(
     """Open one index and search it: first its documents have to be read, then they are at hand."""
     tab = open_tab(browser, address)
     tab.page.set_default_timeout(600_000)
+    tab.encode(["both sessions are up"] * 64)
+    tab.page.wait_for_timeout(SETTLED)
     before = web.renderer_memory(browser)
     opened = tab.page.evaluate(OPEN, name)
     tab.page.evaluate(SEARCH, [queries[:1].tolist(), K])
     first = tab.page.evaluate(SEARCH, [queries.tolist(), K])
     again = tab.page.evaluate(SEARCH, [queries.tolist(), K])
+    tab.page.wait_for_timeout(SETTLED)
     return {
         "search, ms": _median(again),
         "search and read 10 documents, ms": _median(first),

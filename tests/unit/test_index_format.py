@@ -245,6 +245,16 @@ def test_vectors_of_another_make_are_not_taken_over(tmp_path: Path) -> None:
             writer.add([Document("a", "a", {})], [], stored=np.array([0]))
 
 
+@pytest.mark.parametrize("kind", ["codes", "scales", "texts"])
+def test_vectors_of_a_damaged_index_are_not_taken_over(tmp_path: Path, kind: str) -> None:
+    index("int8").save(tmp_path)
+    flipped(one(tmp_path, kind))
+    with IndexWriter(tmp_path, FINGERPRINT, precision="int8", dim=70) as writer:
+        assert writer.find(TEXTS).tolist() == [-1] * 5
+        writer.add([Document("a", "a", {})], vectors(1))
+    assert len(Index.load(tmp_path)) == 1
+
+
 def flipped(file: Path) -> None:
     content = bytearray(file.read_bytes())
     content[-1 if file.suffix == ".npy" else len(content) // 2] ^= 1

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from twinvec.errors import IndexFormatError
+from twinvec.errors import IndexFormatError, IntegrityError
 from twinvec.index.format import Manifest, columns, from_npy, vector_kinds, wide_digest
 from twinvec.index.store import FolderStore, Part, drive, read_all
 
@@ -24,11 +24,10 @@ __all__ = ["Previous"]
 class Previous:
     """The vectors of an index that is about to be replaced, found by their texts."""
 
-    def __init__(self, store: FolderStore, manifest: Manifest) -> None:
+    def __init__(self, store: FolderStore, manifest: Manifest | None) -> None:
         self._store, self._manifest = store, manifest
-        self._sorted: NDArray[np.uint64] | None = None
+        self._texts: NDArray[np.uint64] | None = None  # sorted
         self._order = np.empty(0, np.intp)
-        self._checked: set[str] = set()
 
     @classmethod
     def open(
@@ -39,56 +38,58 @@ class Previous:
         try:
             found = Manifest.from_json(store.read([Part()])[0])
         except IndexFormatError:  # there is none, or none that could be read
-            found = None
-        if found and (found.fingerprint, found.precision, found.dim) == (
-            fingerprint,
-            precision,
-            dim,
-        ):
-            return cls(store, found)
-        return cls(store, Manifest(dict(fingerprint), precision, dim, 0, {}))
+            return cls(store, None)
+        same = (found.fingerprint, found.precision, found.dim) == (fingerprint, precision, dim)
+        return cls(store, found if same else None)
 
     def find(self, texts: Sequence[str]) -> NDArray[np.int64]:
         """See `IndexWriter.find`."""
         found = np.full(len(texts), -1, np.int64)
-        if not self._manifest.count:
+        known = self._read()
+        if not len(known):
             return found
-        if self._sorted is None:
-            self._sorted = drive(read_all(self._manifest, "texts"), self._store)
-            self._order = np.lexsort((self._sorted[:, 1], self._sorted[:, 0]))
-            self._sorted = self._sorted[self._order]
         wanted = np.frombuffer(b"".join(map(wide_digest, texts)), "<u8").reshape(-1, 2)
-        places = np.searchsorted(self._sorted[:, 0], wanted[:, 0])
-        places = np.minimum(places, len(self._sorted) - 1)
-        same = (self._sorted[places] == wanted).all(axis=1)
+        places = np.minimum(np.searchsorted(known[:, 0], wanted[:, 0]), len(known) - 1)
+        same = (known[places] == wanted).all(axis=1)
         found[same] = self._order[places[same]]
         return found
 
     def take(self, rows: NDArray[np.int64]) -> dict[str, NDArray[Any]]:
         """Read rows as they are stored."""
-        if rows.max(initial=0) >= self._manifest.count:
-            count = self._manifest.count
+        count = len(self._read())
+        if self._manifest is None or rows.max(initial=0) >= count:
             raise ValueError(f"stored: of the folder's index {count} vectors can be taken over")
-        return {kind: self._rows(kind, rows) for kind in vector_kinds(self._manifest.precision)}
+        kinds = vector_kinds(self._manifest.precision)
+        return {kind: self._rows(self._manifest, kind, rows) for kind in kinds}
 
-    def _rows(self, kind: str, rows: NDArray[np.int64]) -> NDArray[Any]:
-        shards = self._manifest.shards[kind]
+    def _read(self) -> NDArray[np.uint64]:
+        """Read the digests of the texts, and verify the vectors; nothing is of use if one fails."""
+        if self._texts is None:
+            try:
+                texts = self._verified()
+            except (IndexFormatError, IntegrityError):
+                texts, self._manifest = np.empty((0, 2), np.uint64), None
+            self._order = np.lexsort((texts[:, 1], texts[:, 0]))
+            self._texts = texts[self._order]
+        return self._texts
+
+    def _verified(self) -> NDArray[np.uint64]:
+        if self._manifest is None:
+            return np.empty((0, 2), np.uint64)
+        for kind in vector_kinds(self._manifest.precision):
+            for shard in self._manifest.shards[kind]:
+                (content,) = self._store.read([Part(shard)])
+                from_npy(shard, content, kind, self._manifest.dim)
+        return drive(read_all(self._manifest, "texts"), self._store)
+
+    def _rows(self, manifest: Manifest, kind: str, rows: NDArray[np.int64]) -> NDArray[Any]:
+        shards = manifest.shards[kind]
         ends = np.cumsum([shard.rows for shard in shards])
         numbers = np.searchsorted(ends, rows, side="right")
-        dtype, shape = columns(kind, self._manifest.dim)
+        dtype, shape = columns(kind, manifest.dim)
         found = np.empty((len(rows), *shape), dtype)
         for number in sorted(set(numbers.tolist())):
             shard, inside = shards[number], numbers == number
-            array = self._open(kind, number)
+            array = np.load(self._store.folder / shard.file, mmap_mode="r")
             found[inside] = array[rows[inside] - (ends[number] - shard.rows)]
         return found
-
-    def _open(self, kind: str, number: int) -> NDArray[Any]:
-        """Map a shard, which is verified once."""
-        shard = self._manifest.shards[kind][number]
-        if shard.file not in self._checked:
-            (content,) = self._store.read([Part(shard)])
-            from_npy(shard, content, kind, self._manifest.dim)
-            self._checked.add(shard.file)
-        array: NDArray[Any] = np.load(self._store.folder / shard.file, mmap_mode="r")
-        return array

@@ -103,7 +103,7 @@ class IndexWriter:
         """Look up texts that the folder's present index has embedded already.
 
         An index of another fingerprint, precision or dim has none that could be taken, nor has one
-        that cannot be read.
+        that is damaged.
 
         Returns:
             int64 [len(texts)]: the row, for `add(stored=...)`; -1 where there is none.
@@ -130,7 +130,6 @@ class IndexWriter:
             ValueError: an id was there before, metadata are not JSON, the vectors' shape does not
                 fit, or one is not finite; the message names the document's position. What was
                 added before stays.
-            IntegrityError, IndexFormatError: the stored rows' file is damaged or missing.
         """
         documents = list(documents)
         rows = np.full(len(documents), -1) if stored is None else np.asarray(stored)
