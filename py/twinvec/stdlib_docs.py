@@ -213,9 +213,11 @@ def _paragraphs(value: Any) -> list[str]:
 
 def _signature(name: str, value: Any) -> Iterator[str]:
     try:
-        signature = inspect.signature(value)
+        signature = str(inspect.signature(value))
     except (TypeError, ValueError):  # a property, or one that C does not tell
         return
+    # A default of `platform.architecture` would tell visitors where the site was built.
+    signature = signature.replace(repr(sys.executable), "sys.executable")
     yield _ADDRESS.sub("", f"{name.rpartition('.')[2]}{signature}")
 
 
