@@ -213,16 +213,19 @@ def _paragraphs(value: Any) -> list[str]:
 
 def _signature(name: str, value: Any) -> Iterator[str]:
     try:
-        signature = inspect.signature(value)
+        signature = str(inspect.signature(value))
     except (TypeError, ValueError):  # a property, or one that C does not tell
         return
+    # A default of `platform.architecture` would tell visitors where the site was built.
+    signature = signature.replace(repr(sys.executable), "sys.executable")
     yield _ADDRESS.sub("", f"{name.rpartition('.')[2]}{signature}")
 
 
 def main() -> None:
-    """Index into the folder that the command line names."""
+    """Index into the folder that the command line names, with the model of the site around it."""
     out = Path(sys.argv[1])
-    embedder = Embedder.from_pretrained()
+    site = json.loads((out.parent / "models" / "manifest.json").read_bytes())
+    embedder = Embedder.from_pretrained(site["models"][0]["name"])
     embedded = index_stdlib(out, embedder)
     embedder.close()
     count = Manifest.from_json((out / MANIFEST).read_bytes()).count

@@ -29,14 +29,16 @@ def contenders(subject: Subject, workload: Workload) -> dict[str, Callable[[], f
         "twinvec": partial(timed, partial(embedder.encode, texts)),
         "bare ONNX Runtime": partial(timed, _bound(folder / "onnx" / "model.onnx", runs)),
     }
-    peers: dict[str, Callable[[Path], Encode]] = {
-        "fastembed": _fastembed,
-        "sentence-transformers, ONNX": partial(_sentence_transformers, backend="onnx"),
-        "sentence-transformers, PyTorch": partial(_sentence_transformers, backend="torch"),
+    peers: dict[str, Callable[[], Encode]] = {
+        "fastembed": partial(_fastembed, folder),
+        "sentence-transformers, ONNX": partial(_sentence_transformers, folder, backend="onnx"),
+        "sentence-transformers, PyTorch": partial(
+            _sentence_transformers, subject.source, backend="torch"
+        ),
     }
     for name, opened in peers.items():
         with suppress(ImportError):
-            found[name] = partial(timed, partial(opened(folder), texts))
+            found[name] = partial(timed, partial(opened(), texts))
     return found
 
 

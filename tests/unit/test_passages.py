@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -89,5 +90,6 @@ def test_the_standard_library_documents_itself(embedder: Embedder) -> None:
         assert found[name].text.startswith(start)
         assert re.fullmatch(base + re.escape(url), found[name].metadata["url"])
     assert not any(re.search("at 0x[0-9a-f]+>", passage.text) for passage in found.values())
+    assert not any(sys.prefix in passage.text for passage in found.values())
     texts = [passage.text for passage in found.values()]
     assert [passage.text for passage in stdlib_passages(chunker)] == texts
