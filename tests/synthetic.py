@@ -116,6 +116,7 @@ def write_bge_small(folder: Path) -> Path:
     shutil.copy(known / "tokenizer.json", folder)  # the vocabulary that bge-small has too
     save_file(bert_weights(BGE_SMALL, 0.05), folder / "model.safetensors")
     (folder / "config.json").write_text(json.dumps(BGE_SMALL), encoding="utf-8")
-    limit = {"model_max_length": BGE_SMALL["max_position_embeddings"]}
-    (folder / "tokenizer_config.json").write_text(json.dumps(limit), encoding="utf-8")
+    config = json.loads((known / "tokenizer_config.json").read_text(encoding="utf-8"))
+    config["model_max_length"] = BGE_SMALL["max_position_embeddings"]
+    (folder / "tokenizer_config.json").write_text(json.dumps(config), encoding="utf-8")
     return folder
