@@ -124,7 +124,7 @@ def embedder(manifest: dict[str, Any]) -> Iterator[Embedder]:
 def serving(folder: Path, *, isolated: bool = False) -> Iterator[str]:
     """Serve a folder; give its address."""
     with make_server(folder, 0, isolated=isolated) as server:
-        thread = threading.Thread(target=server.serve_forever)
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
         thread.start()
         try:
             yield f"http://localhost:{server.server_port}/"

@@ -41,6 +41,8 @@ def test_the_commands_are_those_that_are_run_here() -> None:
     assert commands() == [
         "python build.py",
         "python build.py test",
+        "twinvec index docs -o public/search --dtype w8",
+        'twinvec search public/search "how do I install it?" -k 3',
         "twinvec models",
         "twinvec embed texts.txt --out vectors.npy",
         "twinvec convert model onnx-model",
@@ -56,6 +58,8 @@ def test_the_commands_are_those_that_are_run_here() -> None:
 
 def test_the_twinvec_commands_run(tmp_path: Path) -> None:
     (tmp_path / "texts.txt").write_text("Hello world.\nI love pandas!\n", encoding="utf-8")
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "guide.md").write_text("# Install\n\nRun pip.\n", encoding="utf-8")
     write_tiny(tmp_path / "model")
     for line in commands():
         program, *arguments = shlex.split(line)
@@ -70,6 +74,7 @@ def test_the_twinvec_commands_run(tmp_path: Path) -> None:
             assert answer.returncode == 0, answer.stderr
     assert np.load(tmp_path / "vectors.npy").shape == (2, 384)
     assert (tmp_path / "public" / "index.html").is_file()
+    assert len(Index.load(tmp_path / "public" / "search")) == 1
 
 
 def test_build_ranks_the_texts_and_says_how_to_serve() -> None:
@@ -86,6 +91,11 @@ def test_build_ranks_the_texts_and_says_how_to_serve() -> None:
     scores = [float(score) for score, _ in ranked]
     assert scores == sorted(scores, reverse=True)
     assert lines[-1].endswith("build.py serve")
+
+
+def test_build_indexes_the_standard_library_once() -> None:
+    assert len(Index.load(ROOT / "dist" / "search")) > 4000
+    assert "passages of the standard library, 0 embedded." in build_py().stdout
 
 
 def test_a_second_build_writes_no_large_file_again() -> None:

@@ -1,7 +1,7 @@
 /**
  * The page: loading steps, a query, ranked texts, texts of one's own. DOM only.
  *
- * @import { Hit, Progress, Versions } from "./protocol.js"
+ * @import { Document, Hit, Progress, Versions } from "./protocol.js"
  * @import { SearchIndex } from "./twinvec.js"
  */
 
@@ -49,8 +49,8 @@ try {
   // Imported here, so that a module that is missing is told like everything else.
   const { fetchJson } = await import("./download.js");
   const { pipeline } = await import("./twinvec.js");
-  // The texts of the index are shown, and a query may be typed, while everything loads.
-  showTexts((await fetchJson(new URL("index/index.json", document.baseURI))).texts);
+  // Asked for first, so that a site without an index is told at once.
+  await fetchJson(new URL("index/index.json", document.baseURI));
   const extractor = await pipeline("feature-extraction", undefined, { progress_callback: showStep });
   const index = await extractor.openIndex("index/");
   page.versions.textContent = described(extractor.versions);
@@ -98,11 +98,11 @@ function start(index, maxLength) {
   async function rankOnce() {
     const query = page.query.value.trim();
     if (query === "") {
-      showTexts(index.texts);
+      showTexts(await index.documents(0, SHOWN), index.size);
       return;
     }
     const hits = await index.search(query, { k: SHOWN });
-    showHits(hits, index.texts.length);
+    showHits(hits, index.size);
     page.failure.hidden = true;
   }
 
@@ -145,11 +145,14 @@ function start(index, maxLength) {
   rank().catch(fail);
 }
 
-/** @param {string[]} texts */
-function showTexts(texts) {
-  page.summary.textContent = counted(texts.length);
+/**
+ * @param {Document[]} documents
+ * @param {number} count
+ */
+function showTexts(documents, count) {
+  page.summary.textContent = counted(count);
   page.results.replaceChildren(
-    ...texts.slice(0, SHOWN).map((text) => element("li", {}, element("span", {}, text))),
+    ...documents.map(({ text }) => element("li", {}, element("span", {}, text))),
   );
 }
 

@@ -12,19 +12,46 @@ import { named } from "./client.js";
 
 /**
  * @param {URL} url
+ * @param {RequestInit} [options]
  * @returns {Promise<Response>}
  */
-export async function fetchFile(url) {
+export async function fetchFile(url, options) {
   /** @type {Response} */
   let response;
   try {
-    response = await fetch(url);
+    response = await fetch(url, options);
   } catch (error) {
     throw named("DownloadError", `${url} cannot be reached (${error}); check the connection`);
   }
   if (response.ok) return response;
   const way = "is the whole folder that was built on the server?";
   throw named("DownloadError", `${url}: the server answered ${response.status}; ${way}`);
+}
+
+/**
+ * Fetch some bytes of a file.
+ *
+ * @param {URL} url
+ * @param {number} start
+ * @param {number} stop
+ * @returns {Promise<Uint8Array<ArrayBuffer> | undefined>}  undefined where the server answers with
+ *   anything but these bytes
+ */
+export async function fetchRange(url, start, stop) {
+  const headers = { Range: `bytes=${start}-${stop - 1}` };
+  /** @type {Response} */
+  let response;
+  try {
+    response = await fetch(url, { headers });
+  } catch {
+    return undefined; // told by what asks for the whole file
+  }
+  if (response.status === 206) {
+    const content = new Uint8Array(await response.arrayBuffer());
+    return content.length === stop - start ? content : undefined;
+  }
+  await response.body?.cancel();
+  return undefined;
 }
 
 /**
@@ -66,11 +93,15 @@ export async function keep({ url, sha256 }, content) {
  *
  * @param {URL} folder
  * @param {string[]} hashes  SHA-256 of all its files
+ * @param {RegExp} [paths]  which paths in the folder are meant; all unless given
  */
-export async function keepOnly(folder, hashes) {
+export async function keepOnly(folder, hashes, paths = /./) {
   try {
     const cache = await caches.open(CACHE);
-    const ours = (await cache.keys()).filter(({ url }) => url.startsWith(folder.href));
+    const ours = (await cache.keys()).filter(({ url }) => {
+      const path = new URL(url).href.replace(/\?.*/, "").slice(folder.href.length);
+      return url.startsWith(folder.href) && paths.test(path);
+    });
     const old = ours.filter(({ url }) => !hashes.includes(new URL(url).search.slice(1)));
     await Promise.all(old.map((request) => cache.delete(request)));
   } catch {
@@ -144,13 +175,18 @@ export async function fetchVerified(file, onProgress) {
   const way = "Clear this site's cached data and reload, or build the site again.";
   if (loaded !== total) {
     const sizes = `expected ${total} bytes, found ${loaded}`;
-    throw named("IntegrityError", `${path}: ${sizes}. ${way}`);
+    const details = { file: path, expected: `${total} bytes`, found: `${loaded} bytes` };
+    throw Object.assign(named("IntegrityError", `${path}: ${sizes}. ${way}`), details);
   }
   if (crypto.subtle) {
     const found = await hashOf(bytes);
     if (found !== file.sha256) {
       const hashes = `expected ${file.sha256}, found ${found}`;
-      throw named("IntegrityError", `${path}: SHA-256 mismatch: ${hashes}. ${way}`);
+      const details = { file: path, expected: file.sha256, found };
+      throw Object.assign(
+        named("IntegrityError", `${path}: SHA-256 mismatch: ${hashes}. ${way}`),
+        details,
+      );
     }
   }
   report({ status: "done" });

@@ -8,9 +8,12 @@
  * @property {(params: { texts: string[], prompt: string, pooling: string, normalize: boolean,
  *   precision: string }) => Embeddings} embed
  * @property {(params: { texts: string[] }) => number[]} countTokens
- * @property {(params: { url: string }) => { handle: number, texts: string[] }} openIndex
- * @property {(params: { handle: number, texts: string[] }) => { truncated: number }} add
- * @property {(params: { handle: number, query: string, k: number }) => Hit[]} search
+ * @property {(params: { url: string }) => { handle: number, size: number }} openIndex
+ * @property {(params: { handle: number, texts: string[], ids?: string[],
+ *   metadata?: Metadata[] }) => { truncated: number, size: number }} add
+ * @property {(params: { handle: number, start: number, stop?: number }) => Document[]} documents
+ * @property {(params: { handle: number, query: string | Float32Array, k: number,
+ *   filter?: Record<string, any>, mode: string }) => Hit[]} search
  *
  * @typedef {object} SessionMethods
  *   What `host.js` asks of `session.js`.
@@ -92,7 +95,18 @@
  *   [field: string]: any }} Fingerprint
  *   What must be equal for vectors to be comparable; `Embedder.fingerprint` in Python.
  *
- * @typedef {{ position: number, score: number, text: string }} Hit
+ * @typedef {Record<string, any>} Metadata
+ *
+ * @typedef {{ id: string, text: string, metadata: Metadata }} Document
+ *
+ * @typedef {Document & { position: number, score: number }} Hit
+ *   `score`: cosine similarity; of the mode "lexical" BM25, of "hybrid" a sum of reciprocal ranks.
+ *
+ * @typedef {{ file: string, rows: number, bytes: number, sha256: string }} Shard
+ *   A file of an index.
+ *
+ * @typedef {{ shard?: Shard, start: number, stop?: number }} Part
+ *   Without a shard `index.json`; without a stop the whole file.
  */
 
 export {};

@@ -3,7 +3,7 @@
  *
  * All work happens in workers; the page is never blocked.
  *
- * @import { Hit, Progress, Versions, WorkerMethods } from "./protocol.js"
+ * @import { Document, Hit, Metadata, Progress, Versions, WorkerMethods } from "./protocol.js"
  */
 
 import { Client } from "./client.js";
@@ -69,7 +69,8 @@ export class Tensor {
  *
  * @typedef {object} ExtractorMembers
  * @property {Versions} versions  which model and runtime answer
- * @property {(url: string | URL) => Promise<SearchIndex>} openIndex
+ * @property {(url: string | URL, options?: { progress_callback?: (progress: Progress) => void })
+ *   => Promise<SearchIndex>} openIndex  told of the bytes of its vectors
  * @property {(texts: string | string[]) => Promise<number[]>} countTokens  of each text, special
  *   ones and those beyond `versions.fingerprint.max_length` included
  * @property {() => Promise<void>} dispose  end the workers and give their memory back
@@ -129,10 +130,15 @@ export async function pipeline(task, model, options) {
   };
   return Object.assign(extract, {
     versions,
-    openIndex: async (/** @type {string | URL} */ url) => {
-      const address = new URL(`${url}`.replace(/\/*$/, "/"), page()).href;
-      const { handle, texts } = await worker.request("openIndex", { url: address });
-      return new SearchIndex(worker, handle, texts);
+    openIndex: async (
+      /** @type {string | URL} */ url,
+      /** @type {{ progress_callback?: (progress: Progress) => void } | undefined} */ options,
+    ) => {
+      const given = checkOptions("openIndex", options, ["progress_callback"]);
+      const { progress_callback: onProgress = () => {} } = given;
+      const params = { url: new URL(`${url}`.replace(/\/*$/, "/"), page()).href };
+      const { handle, size } = await worker.request("openIndex", params, { onProgress });
+      return new SearchIndex(worker, handle, size);
     },
     countTokens: (/** @type {string | string[]} */ texts) =>
       worker.request("countTokens", { texts: asList(texts) }),
@@ -148,45 +154,64 @@ export class SearchIndex {
   /**
    * @param {Client<WorkerMethods>} worker
    * @param {number} handle
-   * @param {string[]} texts
+   * @param {number} size
    */
-  constructor(worker, handle, texts) {
+  constructor(worker, handle, size) {
     this.#worker = worker;
     this.#handle = handle;
-    this.texts = texts;
+    /** How many documents it has. */
+    this.size = size;
   }
 
   /**
    * Embed texts and append them.
    *
    * @param {string | string[]} texts
-   * @param {{ progress_callback?: (progress: Progress) => void, signal?: AbortSignal }} [options]
-   *   aborted, it adds nothing
+   * @param {{ ids?: string[], metadata?: Metadata[],
+   *   progress_callback?: (progress: Progress) => void, signal?: AbortSignal }} [options]
+   *   `ids` are the texts' positions unless given; aborted, it adds nothing
    * @returns {Promise<{ truncated: number }>}  how many of all texts so far were too long for the
    *   model, and lost their tail
    */
   async add(texts, options) {
-    const given = checkOptions("add", options, ["progress_callback", "signal"]);
-    const { progress_callback: onProgress = () => {}, signal } = given;
-    const list = asList(texts);
-    const params = { handle: this.#handle, texts: list };
-    const { truncated } = await this.#worker.request("add", params, { onProgress, signal });
-    this.texts.push(...list);
+    const known = ["ids", "metadata", "progress_callback", "signal"];
+    const given = checkOptions("add", options, known);
+    const { ids, metadata, progress_callback: onProgress = () => {}, signal } = given;
+    const params = { handle: this.#handle, texts: asList(texts), ids, metadata };
+    const { truncated, size } = await this.#worker.request("add", params, { onProgress, signal });
+    this.size = size;
     return { truncated };
   }
 
   /**
-   * Rank the texts by cosine similarity to a query, best first.
+   * Read documents in the index's order, as `slice` of an array of all would give them.
    *
-   * @param {string} query
-   * @param {{ k?: number }} [options]  how many hits at most
+   * @param {number} [start]
+   * @param {number} [stop]
+   * @returns {Promise<Document[]>}
+   */
+  async documents(start = 0, stop) {
+    return this.#worker.request("documents", { handle: this.#handle, start, stop });
+  }
+
+  /**
+   * Rank the documents for a query, best first.
+   *
+   * @param {string | Float32Array} query  a text, or a vector
+   * @param {{ k?: number, filter?: Record<string, any>,
+   *   mode?: "semantic" | "lexical" | "hybrid" }} [options]  `k` hits at most; `filter` keeps
+   *   documents whose metadata have a value, or one of several, by key; `mode` ranks by meaning
+   *   unless given, by the words of a text, or by both
    * @returns {Promise<Hit[]>}
    */
   async search(query, options) {
-    const { k = 10 } = checkOptions("search", options, ["k"]);
-    if (typeof query !== "string") throw new TypeError("query must be a string");
+    const given = checkOptions("search", options, ["k", "filter", "mode"]);
+    const { k = 10, filter, mode = "semantic" } = given;
+    if (typeof query !== "string" && !(query instanceof Float32Array)) {
+      throw new TypeError("query must be a string or a Float32Array");
+    }
     if (!Number.isInteger(k) || k < 1) throw new TypeError(`k must be a whole number >= 1, not ${k}`);
-    return this.#worker.request("search", { handle: this.#handle, query, k });
+    return this.#worker.request("search", { handle: this.#handle, query, k, filter, mode });
   }
 }
 

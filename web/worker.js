@@ -9,6 +9,7 @@
 
 import { errorFromData, serve } from "./client.js";
 import { fetchFile } from "./download.js";
+import { IndexFolder } from "./folder.js";
 import { openModel } from "./host.js";
 
 /** @type {import("pyodide").PyodideInterface} */
@@ -18,7 +19,6 @@ let pyodide;
  *   => Promise<{ value?: any, error?: any }>}
  */
 let python;
-let indexes = 0;
 
 /** Pyodide's own list of packages is 114 kB, and none of them is loaded through it. */
 const NO_PACKAGES = /** @type {import("pyodide").Lockfile} */ ({
@@ -54,19 +54,10 @@ const handlers = {
     return { value, transfer: [value.data.buffer] };
   },
 
-  async openIndex({ url }) {
-    const fetchBytes = async (/** @type {string} */ file) =>
-      new Uint8Array(await (await fetchFile(new URL(file, url))).arrayBuffer());
-    const files = ["index.json", "vectors.npy"];
-    const contents = await Promise.all(files.map(fetchBytes));
-    const folder = `/index/${indexes++}`; // its own: another may be opening
-    pyodide.FS.mkdirTree(folder);
-    files.forEach((file, i) => pyodide.FS.writeFile(`${folder}/${file}`, contents[i]));
-    return { value: await ask("open_index", { folder }) };
-  },
-
+  openIndex: async (params, report) => ({ value: await ask("open_index", params, report) }),
   countTokens: async (params) => ({ value: await ask("count_tokens", params) }),
   add: async (params, report) => ({ value: await ask("add", params, report) }),
+  documents: async (params) => ({ value: await ask("documents", params) }),
   search: async (params) => ({ value: await ask("search", params) }),
 };
 
@@ -102,7 +93,9 @@ async function openOnGpu(open) {
  */
 async function introduce(loaded, options) {
   const endpoint = pyodide.pyimport("twinvec.endpoint");
-  python = endpoint.open_endpoint(loaded);
+  /** @type {(url: string, report?: (loaded: number, total: number) => void) => IndexFolder} */
+  const openFolder = (url, report) => new IndexFolder(url, report);
+  python = endpoint.open_endpoint(loaded, openFolder);
   endpoint.destroy();
   return {
     ...(await ask("open", options)),
@@ -116,7 +109,7 @@ async function introduce(loaded, options) {
 /**
  * @param {string} method  of `twinvec.endpoint.Endpoint`
  * @param {object} params
- * @param {Report} [report]  of texts done
+ * @param {Report} [report]  of what is done
  */
 async function ask(method, params, report) {
   const counted = (/** @type {number} */ loaded, /** @type {number} */ total) =>

@@ -4,6 +4,7 @@ from twinvec.embedder import Embedder
 from twinvec.errors import (
     CorpusError,
     DownloadError,
+    IndexFormatError,
     IndexMismatchError,
     InferenceError,
     IntegrityError,
@@ -16,17 +17,20 @@ from twinvec.errors import (
     TwinvecError,
     UnsupportedModelError,
 )
-from twinvec.index import Hit, Index
+from twinvec.index import Document, Hit, Index, IndexWriter
 from twinvec.pooling import normalize, quantize_embeddings
 from twinvec.similarity import Match, cos_sim, dot, semantic_search
 
 __all__ = [
     "CorpusError",
+    "Document",
     "DownloadError",
     "Embedder",
     "Hit",
     "Index",
+    "IndexFormatError",
     "IndexMismatchError",
+    "IndexWriter",
     "InferenceError",
     "IntegrityError",
     "Match",

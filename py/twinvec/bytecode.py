@@ -46,8 +46,9 @@ _NUMPY = """
     numpy.linalg._* numpy.matrixlib* numpy.typing numpy.version
 """
 _NATIVE_ONLY = """
-    bert bytecode cli* convert corpus dynamic fixed_point hub models node pins precompress probes
-    runtime.native serve site variants vectors
+    bert bytecode chunking cli* convert corpus dynamic fixed_point hub indexing journal markup
+    models node passages pins precompress probes readers reopen runtime.native serve site sources
+    stdlib_docs variants vectors
 """
 
 

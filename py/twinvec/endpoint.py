@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import platform
-import shutil
 import traceback
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, cast
@@ -13,7 +12,7 @@ import numpy as np
 from twinvec.embedder import Embedder
 from twinvec.index import Index
 from twinvec.pooling import quantize_embeddings
-from twinvec.runtime.pyodide import js_value, register
+from twinvec.runtime.pyodide import JsStore, js_value, register
 from twinvec.selfcheck import PROBE_POOLING, check, probe_texts
 
 if TYPE_CHECKING:
@@ -84,34 +83,54 @@ class Endpoint:
         """Count each text's tokens."""
         return self._embedder.count_tokens(texts)
 
-    async def open_index(self, folder: str) -> dict[str, Any]:
-        """Load an index that the worker put into Python's file system."""
-        try:
-            index = Index.load(folder)
-        finally:
-            shutil.rmtree(folder)  # Pyodide keeps files in memory
+    async def open_index(self, url: str, progress: Progress) -> dict[str, int]:
+        """Open an index of this model."""
+        index = await Index.aload(url, progress=progress)
         index.check(self._embedder)
         self._indexes.append(index)
-        return {"handle": len(self._indexes) - 1, "texts": index.texts}
+        return {"handle": len(self._indexes) - 1, "size": len(index)}
 
-    async def add(self, handle: int, texts: list[str], progress: Progress) -> dict[str, int]:
+    async def add(
+        self,
+        handle: int,
+        texts: list[str],
+        ids: list[str] | None,
+        metadata: list[dict[str, Any]] | None,
+        progress: Progress,
+    ) -> dict[str, int]:
         """Embed texts and append them to an index; tell how many texts were cut so far."""
-        vectors = await self._embedder.aencode_document(texts, progress=progress)
-        self._indexes[handle].add(texts, vectors)
-        return {"truncated": self._embedder.truncated}
+        index = self._indexes[handle]
+        await index.aadd(texts, self._embedder, ids=ids, metadata=metadata, progress=progress)
+        return {"truncated": self._embedder.truncated, "size": len(index)}
 
-    async def search(self, handle: int, query: str, k: int) -> list[dict[str, Any]]:
-        """Rank an index's texts for a query."""
-        (vector,) = await self._embedder.aencode_query(query)
-        return [asdict(hit) for hit in self._indexes[handle].search(vector, k=k)]
+    async def documents(self, handle: int, start: int, stop: int | None) -> list[dict[str, Any]]:
+        """Give documents in an index's order."""
+        found = await self._indexes[handle].adocuments(start, stop)
+        return [asdict(document) for document in found]
+
+    async def search(
+        self,
+        handle: int,
+        query: Any,
+        k: int,
+        filter: dict[str, Any] | None,  # noqa: A002 (the field's word)
+        mode: str,
+    ) -> list[dict[str, Any]]:
+        """Rank an index's documents for a query, a text or a vector."""
+        embedder = self._embedder if isinstance(query, str) else None
+        hits = await self._indexes[handle].asearch(
+            query, embedder, k=k, filter=filter, mode=cast("Any", mode)
+        )
+        return [asdict(hit) for hit in hits]
 
 
-def open_endpoint(js_model: Any) -> Callable[[str, Any], Awaitable[Any]]:
+def open_endpoint(js_model: Any, js_open_folder: Any) -> Callable[[str, Any], Awaitable[Any]]:
     """Give JavaScript one function to call about the model that `host.js` loaded.
 
     It answers `{value}` or `{error: {name, message, stack}}`: errors are data, so that a page sees
     Python's own message instead of a traceback.
     """
+    JsStore.open_folder = js_open_folder
     endpoint = Endpoint(js_model)
 
     async def call(method: str, js_params: Any, js_progress: Any = None) -> Any:

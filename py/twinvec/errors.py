@@ -12,6 +12,7 @@
     ├── SyncUnavailableError        `encode` cannot wait here; `aencode` can
     ├── ParityError                 vectors differ from those recorded with the weights
     ├── CorpusError                 a file of texts, or a record in it, gives no text
+    ├── IndexFormatError            a folder is not an index that this twinvec can read
     └── IndexMismatchError          an index and an embedder do not belong together
 
 Wrong arguments raise the built-in `TypeError` and `ValueError`. What succeeds, but not as one may
@@ -21,6 +22,7 @@ believe, is a `UserWarning`: `TruncationWarning`, `ParityWarning`.
 __all__ = [
     "CorpusError",
     "DownloadError",
+    "IndexFormatError",
     "IndexMismatchError",
     "InferenceError",
     "IntegrityError",
@@ -78,6 +80,10 @@ class SyncUnavailableError(TwinvecError):
 
 class CorpusError(TwinvecError):
     """A file of texts cannot be read; the message names it, and the line of a bad record."""
+
+
+class IndexFormatError(TwinvecError):
+    """A folder is not an index, is damaged, or is one of another version."""
 
 
 class IndexMismatchError(TwinvecError):

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from functools import partial
+from http import HTTPStatus
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from twinvec.precompress import brotli_of
+
+_RANGE = re.compile(r"bytes=(\d+)-(\d*)")  # others get the whole file, as they may
 
 if TYPE_CHECKING:
     from io import BytesIO
@@ -34,13 +38,43 @@ class _Handler(SimpleHTTPRequestHandler):
     def __init__(self, *args: Any, isolated: bool, **kwargs: Any) -> None:
         self._isolated = isolated
         self._brotli = False
+        self._left: int | None = None
         super().__init__(*args, **kwargs)
 
     def send_head(self) -> BytesIO | BinaryIO | None:
         file = Path(super().translate_path(self.path))
+        self._left = None
+        if file.is_file() and (asked := _RANGE.fullmatch(self.headers.get("Range", ""))):
+            return self._send_range(file, int(asked[1]), asked[2])
         both = file.is_file() and brotli_of(file).is_file()
         self._brotli = both and "br" in self.headers.get("Accept-Encoding", "")
         return super().send_head()
+
+    def _send_range(self, file: Path, start: int, last: str) -> BinaryIO | None:
+        size = file.stat().st_size
+        stop = min(int(last) + 1, size) if last else size
+        self._brotli = False
+        if start >= stop:
+            self.send_response(HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE)
+            self.send_header("Content-Range", f"bytes */{size}")
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+            return None
+        stream = file.open("rb")
+        stream.seek(start)
+        self._left = stop - start
+        self.send_response(HTTPStatus.PARTIAL_CONTENT)
+        self.send_header("Content-Type", self.guess_type(file))
+        self.send_header("Content-Range", f"bytes {start}-{stop - 1}/{size}")
+        self.send_header("Content-Length", str(self._left))
+        self.end_headers()
+        return stream
+
+    def copyfile(self, source: Any, outputfile: Any) -> None:
+        if self._left is None:
+            super().copyfile(source, outputfile)
+        else:
+            outputfile.write(source.read(self._left))
 
     def translate_path(self, path: str) -> str:
         return super().translate_path(path) + (".br" if self._brotli else "")

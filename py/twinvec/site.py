@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from twinvec.bytecode import compiled, numpy_sources, stdlib_sources, twinvec_sources
 from twinvec.download import Url, Wheel, fetch, sha256_of
 from twinvec.embedder import Embedder
-from twinvec.errors import IntegrityError, TwinvecError
+from twinvec.errors import IndexFormatError, IntegrityError, TwinvecError
 from twinvec.index import Index
 from twinvec.models import resolve
 from twinvec.precompress import brotli_of, precompress
@@ -168,8 +168,13 @@ def _kept_index(folder: Path, embedder: Embedder) -> Index | None:
     """Load an index that somebody put there, if its texts are not the sample's."""
     if not (folder / "index.json").exists():
         return None
-    index = Index.load(folder)
-    if index.texts == SAMPLE_TEXTS:
+    try:
+        index = Index.load(folder)
+    except IndexFormatError:
+        if json.loads((folder / "index.json").read_bytes()).get("texts") == SAMPLE_TEXTS:
+            return None  # the sample, as an earlier twinvec wrote it
+        raise
+    if [document.text for document in index.documents(0, len(SAMPLE_TEXTS) + 1)] == SAMPLE_TEXTS:
         return None
     index.check(embedder)
     return index

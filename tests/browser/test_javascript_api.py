@@ -265,7 +265,7 @@ def test_an_aborted_call_ends_and_others_go_on(tab: Tab) -> None:
           const reason = new Error("mine");
           const never = extractor("a", { signal: AbortSignal.abort(reason) });
           const same = await never.catch((error) => error === reason);
-          return [name, same, done, (await other).dims[0], index.texts.length];
+          return [name, same, done, (await other).dims[0], index.size];
         }"""
     )
     assert (name, reason, later, texts) == ("AbortError", True, 1, 3)
@@ -299,7 +299,7 @@ def test_two_indexes_stay_apart(tab: Tab) -> None:
           const [one, two] = await Promise.all([1, 2].map(() => extractor.openIndex("index")));
           await two.add("A text of its own.");
           const own = await two.search("A text of its own.", { k: 1 });
-          return [one.texts.length, (await one.search("x")).length, two.texts.length, own[0].text];
+          return [one.size, (await one.search("x")).length, two.size, own[0].text];
         }"""
     )
     assert texts == [3, 3, 4, "A text of its own."]

@@ -10,6 +10,7 @@ import tempfile
 import warnings
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,8 +18,10 @@ import numpy as np
 from twinvec import (
     Embedder,
     Index,
+    IndexFormatError,
     IndexMismatchError,
     InferenceError,
+    IntegrityError,
     TruncationWarning,
     normalize,
 )
@@ -183,7 +186,8 @@ async def prompts_come_before_every_text(embedder: Embedder) -> None:
     documents = embedder.encode(["passage: a"])
     assert_same(prompted.encode_document(["a"]), documents)
     assert_same(await prompted.aencode_document(["a"]), documents)
-    assert_same(Index.build(["a"], prompted).vectors, documents)
+    (hit,) = Index.build(["a"], prompted).search(documents)
+    assert abs(hit.score - 1) < 1e-6
     assert_same(prompted.encode(["a"]), embedder.encode(["a"]))
     index = Index.build(["a"], embedder)
     message = "query_prompt (index: , embedder: query: )"
@@ -259,10 +263,60 @@ async def index_ranks_and_survives_saving(embedder: Embedder) -> None:
     with tempfile.TemporaryDirectory() as folder:
         Index.build(texts, embedder).save(folder)
         index = Index.load(folder)
-    hits = index.search("Hello world.", embedder, k=10)
-    assert [hit.position for hit in hits] == [0, 2, 1], hits
-    assert hits[0].text == texts[0]
-    assert len(index.search("Hello world.", embedder, k=1)) == 1
+        hits = index.search("Hello world.", embedder, k=10)
+        assert [hit.position for hit in hits] == [0, 2, 1], hits
+        assert hits[0].text == texts[0]
+        assert len(index.search("Hello world.", embedder, k=1)) == 1
+
+
+async def an_index_is_the_same_async(embedder: Embedder) -> None:
+    texts = ["Hello world.", "I love pandas so much!", "The weather is fine."]
+    for precision in ("float32", "int8", "binary"):
+        options: Any = {"precision": precision, "ids": ["x", "y", "z"]}
+        index = await Index.abuild(texts, embedder, **options)
+        await index.aadd(["A panda is a bear."], embedder, metadata=[{"kind": "animal"}])
+        await index.aremove(["z"])
+        with tempfile.TemporaryDirectory() as folder:
+            await index.asave(folder)
+            loaded = await Index.aload(folder)
+            for mode in ("semantic", "lexical", "hybrid"):
+                asked: Any = {"k": 3, "mode": mode}
+                hits = await loaded.asearch("a panda", embedder, **asked)
+                found = [(hit.id, hit.score, hit.text) for hit in hits]
+                again = index.search("a panda", embedder, **asked)
+                assert found == [(hit.id, hit.score, hit.text) for hit in again], (precision, mode)
+                assert hits[0].text == "A panda is a bear.", (precision, mode)
+            (only,) = await loaded.asearch("x", embedder, filter={"kind": ["animal", "plant"]})
+            assert (only.id, only.metadata) == ("3", {"kind": "animal"})
+            assert [one.id for one in await loaded.adocuments()] == ["x", "y", "3"]
+
+
+async def thousands_rank_alike_by_any_precision(embedder: Embedder) -> None:
+    (vector,) = embedder.encode(["Hello world."])
+    turns = np.arange(1, 6001, dtype=np.float32)[:, np.newaxis]
+    others = np.cos(turns * np.arange(1, embedder.info.dim + 1, dtype=np.float32))
+    vectors = normalize(vector + others * np.float32(0.002) * (1 + turns % 50))
+    vectors[4000] = vectors[0]
+    for precision in ("float32", "int8", "binary"):
+        kind: Any = precision
+        index = Index(embedder.fingerprint, dim=embedder.info.dim, precision=kind)
+        index.add([f"text {i}" for i in range(6000)], vectors)
+        hits = [(-hit.score, hit.position) for hit in index.search(vectors[0], k=20)]
+        assert hits == sorted(hits), (precision, hits)
+        places = [position for _, position in hits]
+        assert (places[0], hits[places.index(4000)][0]) == (0, hits[0][0]), (precision, hits)
+        assert precision == "binary" or places[1] == 4000  # others may have the same signs
+
+
+async def a_damaged_index_is_told(embedder: Embedder) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        Index.build(["one", "two"], embedder).save(folder)
+        index = Index.load(folder)
+        (file,) = Path(folder).glob("documents-*.jsonl")  # noqa: ASYNC240 (two files of a test)
+        file.write_bytes(file.read_bytes().replace(b"two", b"tow"))
+        assert_raises(IntegrityError, file.name, lambda: index.search("two", embedder, k=1))
+        file.unlink()
+        assert_raises(IndexFormatError, file.name, lambda: index.search("one", embedder, k=1))
 
 
 async def fingerprint_is_json(embedder: Embedder) -> None:

@@ -44,7 +44,8 @@ def test_an_index_of_ones_own_is_kept(tmp_path: Path, model: Path) -> None:
     embedder.close()
     for _ in range(2):
         embedder, index = build_site(tmp_path, model)
-        assert index.texts == Index.load(tmp_path / "index").texts == ["mine"]
+        kept = Index.load(tmp_path / "index").documents()
+        assert [one.text for one in kept] == [one.text for one in index.documents()] == ["mine"]
         embedder.close()
     with pytest.raises(IndexMismatchError, match="weights_sha256"):
         build_site(tmp_path, model, dtypes=["q8"])
@@ -55,7 +56,7 @@ def test_an_index_of_ones_own_is_kept(tmp_path: Path, model: Path) -> None:
 def test_the_sample_index_is_made_again(tmp_path: Path, model: Path) -> None:
     for dtypes in (["fp32"], ["w8", "fp32"]):
         embedder, index = build_site(tmp_path, model, dtypes=dtypes)
-        assert index.texts == SAMPLE_TEXTS
+        assert [document.text for document in index.documents()] == SAMPLE_TEXTS
         Index.load(tmp_path / "index").check(embedder)
         embedder.close()
 

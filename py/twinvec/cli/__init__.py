@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from twinvec.cli.embed import embed
+from twinvec.cli.index import index, search
 from twinvec.cli.models import convert, models, verify
 from twinvec.cli.options import as_json
 from twinvec.dtypes import DTYPES
@@ -109,5 +110,5 @@ def serve(folder: Path, port: int, isolated: bool, as_json: bool) -> None:
             click.echo("Ended.", err=True)
 
 
-for verb in (convert, embed, models, verify):
+for verb in (convert, embed, index, models, search, verify):
     main.add_command(verb)

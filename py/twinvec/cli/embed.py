@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from twinvec.cli.options import as_json
+from twinvec.cli.options import INTERRUPTED, as_json, plural
 from twinvec.corpus import FORMATS, Corpus, Format, format_of
 from twinvec.download import sha256_of
 from twinvec.dtypes import DTYPES
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 __all__ = ["embed"]
 
 _STDIN = Path("-")
-_INTERRUPTED = 130  # the exit code that a shell gives for Ctrl+C
 
 
 @click.command()
@@ -115,7 +114,7 @@ def embed(
             embedder.close()
     except KeyboardInterrupt:
         click.echo("Interrupted; run the same command to continue.", err=True)
-        raise SystemExit(_INTERRUPTED) from None
+        raise SystemExit(INTERRUPTED) from None
     report["skipped"] = skipped or []
     click.echo(json.dumps(report) if as_json else _sentence(report, corpus.unit))
 
@@ -182,20 +181,16 @@ def _sentence(report: dict[str, Any], unit: str) -> str:
     count, seconds = report["count"], report["seconds"]
     rate = (count - report["continued"]) / max(seconds, 0.001)
     sentence = (
-        f"{_plural(count, 'text')} -> {report['out']}, float32 [{count}, {report['dim']}], "
+        f"{plural(count, 'text')} -> {report['out']}, float32 [{count}, {report['dim']}], "
         f"{seconds:.1f} s, {rate:,.0f} texts/s"
     )
     if report["truncated"]:
-        cut, longest = _plural(report["truncated"], "text"), report["fingerprint"]["max_length"]
+        cut, longest = plural(report["truncated"], "text"), report["fingerprint"]["max_length"]
         verb, their = ("was", "its") if report["truncated"] == 1 else ("were", "their")
         sentence += f"; {cut} {verb} longer than {longest} tokens and lost {their} tail"
     if report["skipped"]:
         first = ", ".join(map(str, report["skipped"][:5]))
         more = ", ..." if len(report["skipped"]) > 5 else ""
-        left_out = _plural(len(report["skipped"]), "record")
+        left_out = plural(len(report["skipped"]), "record")
         sentence += f"; {left_out} left out: {unit} {first}{more}"
     return sentence
-
-
-def _plural(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"

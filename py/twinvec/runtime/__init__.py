@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from twinvec.folder import ModelInfo
+    from twinvec.index.store import Progress, Store
     from twinvec.runtime.base import Session, TokenizerCore
 
-__all__ = ["open_model"]
+__all__ = ["open_model", "open_store"]
 
 
 def open_model(
@@ -39,3 +39,16 @@ def open_model(
     )
     core = NativeTokenizer(folder / "tokenizer.json")
     return info, core, NativeSession(folder / info.weights[dtype])
+
+
+def open_store(location: Path | str, progress: Progress | None) -> Store:
+    """Choose how an index's files are read: a folder's, or a URL's."""
+    from twinvec.index.store import FolderStore, UrlStore
+
+    if not str(location).startswith(("http://", "https://")):
+        return FolderStore(Path(location), progress)
+    if sys.platform == "emscripten":
+        from twinvec.runtime.pyodide import JsStore
+
+        return JsStore(str(location), progress)
+    return UrlStore(str(location), progress)

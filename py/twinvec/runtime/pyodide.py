@@ -18,27 +18,35 @@ from __future__ import annotations
 import asyncio
 import json
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from js import Object
-from pyodide.ffi import JsException, can_run_sync, run_sync, to_js
+from pyodide.ffi import JsException, JsProxy, can_run_sync, create_proxy, run_sync, to_js
 
 from twinvec.dtypes import check_dtype
-from twinvec.errors import InferenceError, ModelNotFoundError, SyncUnavailableError
+from twinvec.errors import (
+    DownloadError,
+    InferenceError,
+    IntegrityError,
+    ModelNotFoundError,
+    SyncUnavailableError,
+)
 from twinvec.folder import ModelInfo
+from twinvec.index.format import DAMAGED
 from twinvec.runtime.base import check_graph, running
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Generator, Iterable, Mapping
+    from collections.abc import AsyncGenerator, Generator, Iterable, Mapping, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
 
+    from twinvec.index.store import Part, Progress
     from twinvec.runtime.base import Feeds, Outputs
 
-__all__ = ["js_value", "loaded_model", "register"]
+__all__ = ["JsStore", "js_value", "loaded_model", "register"]
 
 _loaded: dict[str, Any] = {}
 
@@ -96,6 +104,52 @@ class PyodideSession:
     def close(self) -> None:
         """End the session workers."""
         self._js_model.dispose()
+
+
+class JsStore:
+    """The files of an index on a web server, behind `folder.js`'s `read(parts) -> Promise`."""
+
+    open_folder: Any = None
+    """`(url, report) -> IndexFolder`, which the worker gives."""
+
+    def __init__(self, url: str, progress: Progress | None = None) -> None:
+        if progress is not None and not isinstance(progress, JsProxy):
+            progress = create_proxy(progress)  # a notebook's own function
+        self._js_folder = JsStore.open_folder(url, progress)
+
+    def expect(self, total: int, hashes: Sequence[str]) -> None:
+        """See `Store.expect`."""
+        self._js_folder.expect(total, js_value(hashes))
+
+    def read(self, parts: Sequence[Part]) -> list[bytes]:
+        """Suspend WebAssembly until all are there; see `Store.read`."""
+        if not can_run_sync():
+            raise SyncUnavailableError(
+                "the index cannot wait for its files here: this browser has no JavaScript Promise "
+                "Integration, or Python was entered synchronously. Use the method that begins with "
+                "`a`, such as `await index.asearch(...)`."
+            )
+        return self._contents(parts, run_sync(self._start(parts)))
+
+    async def aread(self, parts: Sequence[Part]) -> list[bytes]:
+        """Read without blocking the event loop."""
+        return self._contents(parts, await self._start(parts))
+
+    def _start(self, parts: Sequence[Part]) -> Any:
+        return self._js_folder.read(js_value([asdict(part) for part in parts]))
+
+    def _contents(self, parts: Sequence[Part], js_answer: Any) -> list[bytes]:
+        if hasattr(js_answer, "error"):
+            error = js_answer.error.to_py()
+            if error["name"] == "IntegrityError":
+                raise IntegrityError(error["file"], error["expected"], error["found"], DAMAGED)
+            raise DownloadError(error["message"])
+        contents = [js_content.to_bytes() for js_content in js_answer]
+        if not self._js_folder.verifies:
+            for part, content in zip(parts, contents, strict=True):
+                if part.shard and part.stop is None:
+                    part.shard.check(content)
+        return contents
 
 
 def _output(js_output: Any) -> Outputs:

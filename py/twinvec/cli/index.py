@@ -1,0 +1,246 @@
+"""`twinvec index` and `search`: files become an index, and it answers."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, get_args
+
+import click
+
+from twinvec.chunking import MAX_TOKENS, OVERLAP, Chunker
+from twinvec.cli.options import INTERRUPTED, as_json, plural
+from twinvec.dtypes import DTYPES
+from twinvec.embedder import Embedder
+from twinvec.index import Index
+from twinvec.index.core import Mode
+from twinvec.index.format import MANIFEST, Precision
+from twinvec.indexing import write_index
+from twinvec.passages import read_passages
+from twinvec.reopen import reopen
+from twinvec.sources import find_sources
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from twinvec.index import Document, Hit
+
+__all__ = ["index", "search"]
+
+_SHOWN_LINES = 3
+_WIDTH = 100
+
+
+@click.command()
+@click.argument("src", nargs=-1, required=True)
+@click.option(
+    "-o",
+    "--out",
+    required=True,
+    type=click.Path(file_okay=False, path_type=Path),
+    help="The folder of the index; one that is there is brought up to date.",
+)
+@click.option("--include", multiple=True, help="Only files whose name or path matches; repeatable.")
+@click.option("--exclude", multiple=True, help="No files whose name or path matches; repeatable.")
+@click.option(
+    "--field",
+    default="text",
+    show_default=True,
+    help="Which field is the text, in JSON Lines, CSV, TSV and Parquet.",
+)
+@click.option(
+    "--on-error",
+    type=click.Choice(["stop", "skip"]),
+    default="stop",
+    show_default=True,
+    help="Stop at a file or record that cannot be read, before anything is embedded; or leave it "
+    "out, and name it at the end.",
+)
+@click.option("--url-prefix", help="Put before a file's path to make a link to it.")
+@click.option("--model", help="Hub name or local folder; the default model unless given.")
+@click.option(
+    "--dtype",
+    type=click.Choice(list(DTYPES)),
+    default="fp32",
+    show_default=True,
+    help="Which weights.",
+)
+@click.option("--revision", help="A commit, branch or tag on the Hub.")
+@click.option(
+    "--precision",
+    type=click.Choice(get_args(Precision)),
+    help="How vectors are stored.  [default: as in the index that is there, else float32, above "
+    "5,000 passages int8]",
+)
+@click.option(
+    "--max-tokens",
+    type=click.IntRange(min=1),
+    help=f"Tokens of a passage.  [default: {MAX_TOKENS}, or what the model takes]",
+)
+@click.option(
+    "--overlap",
+    type=click.IntRange(min=0),
+    default=OVERLAP,
+    show_default=True,
+    help="Tokens that a passage may repeat of the one before it, in whole sentences.",
+)
+@click.option("--no-lexical", is_flag=True, help="Leave out the terms that --mode hybrid needs.")
+@as_json
+def index(
+    *,
+    src: Sequence[str],
+    out: Path,
+    include: Sequence[str],
+    exclude: Sequence[str],
+    field: str,
+    on_error: str,
+    url_prefix: str | None,
+    model: str | None,
+    dtype: str,
+    revision: str | None,
+    precision: Precision | None,
+    max_tokens: int | None,
+    overlap: int,
+    no_lexical: bool,
+    as_json: bool,
+) -> None:
+    """Index the files SRC..., for searching them by meaning.
+
+    SRC is a file, a folder with all below it but what begins with a dot, or a quoted glob such as
+    "docs/**/*.md". Read are text, Markdown, HTML, JSON Lines, CSV, TSV, Parquet and PDF, by their
+    suffixes. They are cut into passages by headings, paragraphs and tokens.
+
+    Passages that the index has already are not embedded again. After Ctrl+C or a crash it is as it
+    was, and the same command goes on with what was embedded.
+    """
+    _check_out(out)
+    logging.getLogger("pypdf").setLevel(logging.ERROR)  # it warns of all that it mends itself
+    start = time.perf_counter()
+    sources = find_sources(src, include=include, exclude=exclude)
+    try:
+        embedder = Embedder.from_pretrained(model, dtype=dtype, revision=revision)
+        chunker = Chunker(embedder, max_tokens, overlap)
+        problems: dict[str, str] | None = {} if on_error == "skip" else None
+        passages = read_passages(
+            sources, chunker, field=field, url_prefix=url_prefix, problems=problems
+        )
+        silent = {source.name: None for source in sources}
+        written = write_index(
+            _heard(passages, silent), out, embedder, precision=precision, lexical=not no_lexical
+        )
+    except KeyboardInterrupt:
+        click.echo(f"Interrupted; {out} is as it was. Run the same command to go on.", err=True)
+        raise SystemExit(INTERRUPTED) from None
+    report = {
+        "out": str(out),
+        "files": len(sources),
+        "passages": written.passages,
+        "embedded": written.embedded,
+        "model": embedder.info.name,
+        "dtype": dtype,
+        "precision": written.precision,
+        "max_tokens": chunker.max_tokens,
+        "overlap": overlap,
+        "fingerprint": embedder.fingerprint,
+        "problems": list((problems or {}).values()),
+        "without_text": [name for name in silent if name not in (problems or {})],
+        "seconds": round(time.perf_counter() - start, 3),
+    }
+    embedder.close()
+    _tell(report, as_json=as_json)
+
+
+@click.command()
+@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.argument("query")
+@click.option("-k", default=10, show_default=True, type=click.IntRange(min=1), help="Hits at most.")
+@click.option(
+    "--mode",
+    type=click.Choice(get_args(Mode)),
+    help="By meaning, by words, or both.  [default: hybrid, semantic where there are no terms]",
+)
+@click.option(
+    "--filter",
+    "filters",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Only passages with this in their metadata, such as page=3; repeatable, all must hold.",
+)
+@click.option("--model", help="Where the model is, if its name does not tell.")
+@as_json
+def search(
+    *,
+    folder: Path,
+    query: str,
+    k: int,
+    mode: Mode | None,
+    filters: Sequence[str],
+    model: str | None,
+    as_json: bool,
+) -> None:
+    """Search the index in FOLDER for QUERY, with the model and dtype that it was built with."""
+    wanted = _pairs(filters)
+    opened = Index.load(folder)
+    mode = mode or ("hybrid" if opened.lexical else "semantic")
+    embedder = None if mode == "lexical" else reopen(opened.fingerprint, model)
+
+    def accept(document: Document) -> bool:
+        return all(str(document.metadata.get(key)) == value for key, value in wanted)
+
+    hits = opened.search(query, embedder, k=k, mode=mode, filter=accept if wanted else None)
+    if embedder:
+        embedder.close()
+    if as_json:
+        click.echo(json.dumps([vars(hit) for hit in hits]))
+        return
+    for rank, hit in enumerate(hits, 1):
+        click.echo(_shown(rank, hit))
+    if not hits:
+        click.echo("Nothing was found.")
+
+
+def _check_out(out: Path) -> None:
+    """Refuse a folder of something else, before the work."""
+    if out.is_dir() and any(out.iterdir()) and not (out / MANIFEST).is_file():
+        raise click.ClickException(f"{out} is not empty and not an index; choose another folder")
+
+
+def _heard(passages: Iterator[Document], silent: dict[str, None]) -> Iterator[Document]:
+    """Pass passages on, and strike out their sources."""
+    for passage in passages:
+        silent.pop(passage.metadata["source"], None)
+        yield passage
+
+
+def _tell(report: dict[str, Any], *, as_json: bool) -> None:
+    for problem in report["problems"]:
+        click.echo(f"Left out: {problem}", err=True)
+    for name in report["without_text"]:
+        click.echo(f"No text in {name}", err=True)
+    if as_json:
+        click.echo(json.dumps(report))
+        return
+    embedded, seconds = report["embedded"], report["seconds"]
+    click.echo(
+        f"{plural(report['files'], 'file')} -> {plural(report['passages'], 'passage')} in "
+        f"{report['out']}; {embedded:,} embedded, {report['passages'] - embedded:,} taken over, "
+        f"{seconds:.1f} s"
+    )
+
+
+def _pairs(filters: Sequence[str]) -> list[tuple[str, str]]:
+    pairs = [part.partition("=") for part in filters]
+    for key, equals, _ in pairs:
+        if not equals:
+            raise click.BadParameter(f"{key!r} is not KEY=VALUE", param_hint="--filter")
+    return [(key, value) for key, _, value in pairs]
+
+
+def _shown(rank: int, hit: Hit) -> str:
+    lines = [line for line in hit.text.splitlines() if line.strip()]
+    cut = [line if len(line) <= _WIDTH else f"{line[: _WIDTH - 1]}…" for line in lines]
+    more = "\n    …" if len(lines) > _SHOWN_LINES else ""
+    body = "".join(f"\n    {line}" for line in cut[:_SHOWN_LINES])
+    return f"{rank:2}  {hit.score:.4f}  {hit.metadata.get('url', hit.id)}{body}{more}"

@@ -1,0 +1,556 @@
+"""`Index`: the public face; what it does is in the modules beside it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, cast, get_args
+
+import numpy as np
+
+from twinvec.errors import IndexMismatchError
+from twinvec.index.documents import Document, MemoryDocuments, to_line
+from twinvec.index.format import Manifest, check_precision, digest, vector_kinds
+from twinvec.index.lexical import MemoryLexical, fuse
+from twinvec.index.ranking import Matrix, encode
+from twinvec.index.segment import (
+    Segment,
+    accepts,
+    by_terms,
+    by_vector,
+    documents_of,
+    filtered,
+)
+from twinvec.index.store import FolderStore, Part, adrive, drive, read_all
+from twinvec.index.writer import IndexWriter, check_vectors
+from twinvec.pooling import normalize
+from twinvec.runtime import open_store
+from twinvec.tokenization import check_texts
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from numpy.typing import ArrayLike, NDArray
+
+    from twinvec.embedder import Embedder
+    from twinvec.index.format import Precision
+    from twinvec.index.segment import Filter, Ranking
+    from twinvec.index.store import Progress, Steps, Store
+
+__all__ = ["Hit", "Index"]
+
+Mode = Literal["semantic", "lexical", "hybrid"]
+
+_FLOAT32 = 5_000
+"""So many documents are kept as float32 where nothing else is asked for: of 384 dims these are
+7.7 MB, about as much as the runtime itself that a visitor downloads."""
+
+_FUSED = 100  # of each ranking, at least; twice as many as are asked for
+_SAVED = 1024  # documents at once
+
+
+@dataclass(frozen=True)
+class Hit:
+    """One result.
+
+    `position` is its place in the index; `score` a cosine similarity (of precision `binary` with
+    the vector's signs alone, 0.8 at most), of mode `lexical` BM25, of `hybrid` the sum of
+    1 / (60 + rank) over both rankings.
+    """
+
+    position: int
+    id: str
+    score: float
+    text: str
+    metadata: dict[str, Any]
+
+
+class Index:
+    """Documents and their vectors, searched by meaning, by their words, or both.
+
+    Every method that may read or embed has an async twin beginning with `a`, which works
+    everywhere; in the browser the others need JavaScript Promise Integration where they read.
+
+    Args:
+        fingerprint: `Embedder.fingerprint` of what makes the vectors.
+        dim: of a vector.
+        precision: `float32` ranks exactly; `int8` takes a quarter of that, and finds 99 % of the
+            same; `binary` takes a 32nd, and finds fewer: see the README.
+        lexical: keep terms when it is saved, for the modes `lexical` and `hybrid`.
+
+    Raises:
+        ValueError: the precision is unknown.
+    """
+
+    def __init__(
+        self,
+        fingerprint: Mapping[str, Any],
+        *,
+        dim: int,
+        precision: Precision = "float32",
+        lexical: bool = True,
+    ) -> None:
+        self.fingerprint = dict(fingerprint)
+        self.dim = dim
+        self.precision = check_precision(precision)
+        self.lexical = lexical
+        self._store: Store | None = None
+        self._manifest: Manifest | None = None
+        self._segments: list[Segment] = []
+        self._added: dict[int, int] = {}  # digest of an id -> position, of what is in memory
+        self._stored: tuple[NDArray[np.uint64], NDArray[np.intp]] | None = None
+
+    def __len__(self) -> int:
+        """Count the documents."""
+        return sum(len(one) - len(one.removed) for one in self._segments)
+
+    @classmethod
+    def build(
+        cls,
+        texts: Iterable[str],
+        embedder: Embedder,
+        *,
+        ids: Sequence[str] | None = None,
+        metadata: Sequence[Mapping[str, Any]] | None = None,
+        precision: Precision | None = None,
+        lexical: bool = True,
+        progress: Progress | None = None,
+    ) -> Index:
+        """Embed texts as documents, with the model's own pooling, in memory.
+
+        What does not fit there is written by `IndexWriter`.
+
+        Args:
+            texts: a list of strings.
+            embedder: what embeds them.
+            ids: one for each text; their positions unless given.
+            metadata: JSON-ready mappings, one for each text.
+            precision: see the class; None for `float32` up to 5,000 texts, and `int8` above.
+            lexical: see the class.
+            progress: as in `Embedder.encode`.
+
+        Raises:
+            ValueError: an id is there twice, the metadata are not JSON, or their number or that of
+                the ids is not that of the texts.
+            Also what `Embedder.encode` raises.
+        """
+        checked = check_texts(texts)
+        index = cls._sized(embedder, len(checked), precision, lexical=lexical)
+        index.add(checked, embedder, ids=ids, metadata=metadata, progress=progress)
+        return index
+
+    @classmethod
+    async def abuild(
+        cls,
+        texts: Iterable[str],
+        embedder: Embedder,
+        *,
+        ids: Sequence[str] | None = None,
+        metadata: Sequence[Mapping[str, Any]] | None = None,
+        precision: Precision | None = None,
+        lexical: bool = True,
+        progress: Progress | None = None,
+    ) -> Index:
+        """Do what `build` does, as `Embedder.aencode` does it."""
+        checked = check_texts(texts)
+        index = cls._sized(embedder, len(checked), precision, lexical=lexical)
+        await index.aadd(checked, embedder, ids=ids, metadata=metadata, progress=progress)
+        return index
+
+    @classmethod
+    def _sized(
+        cls, embedder: Embedder, count: int, precision: Precision | None, *, lexical: bool
+    ) -> Index:
+        chosen = precision or ("float32" if count <= _FLOAT32 else "int8")
+        return cls(embedder.fingerprint, dim=embedder.info.dim, precision=chosen, lexical=lexical)
+
+    def add(
+        self,
+        texts: Iterable[str],
+        vectors: Embedder | ArrayLike,
+        *,
+        ids: Sequence[str] | None = None,
+        metadata: Sequence[Mapping[str, Any]] | None = None,
+        progress: Progress | None = None,
+    ) -> None:
+        """Append documents.
+
+        Args:
+            texts: a list of strings.
+            vectors: an embedder of this index's fingerprint, or what such a one made of the texts:
+                float32 [len(texts), dim], of unit length.
+            ids: as in `build`.
+            metadata: as in `build`.
+            progress: as in `Embedder.encode`.
+
+        Raises:
+            IndexMismatchError: the embedder's vectors are not comparable with the index's.
+            TypeError: `texts` is not a list of strings.
+            ValueError: the vectors' shape does not fit, or one is not finite. Also as in `build`.
+                Nothing is added then.
+        """
+        checked = check_texts(texts)
+        drive(self._documents(checked, ids, metadata), self._store)
+        embedder = self._embedder(vectors)
+        made = embedder.encode_document(checked, progress=progress) if embedder else vectors
+        drive(self._append(checked, cast("ArrayLike", made), ids, metadata), self._store)
+
+    async def aadd(
+        self,
+        texts: Iterable[str],
+        vectors: Embedder | ArrayLike,
+        *,
+        ids: Sequence[str] | None = None,
+        metadata: Sequence[Mapping[str, Any]] | None = None,
+        progress: Progress | None = None,
+    ) -> None:
+        """Do what `add` does without blocking the event loop."""
+        checked = check_texts(texts)
+        await adrive(self._documents(checked, ids, metadata), self._store)
+        embedder = self._embedder(vectors)
+        made = await embedder.aencode_document(checked, progress=progress) if embedder else vectors
+        # Another call may have added meanwhile: from here on nothing is waited for.
+        await adrive(self._append(checked, cast("ArrayLike", made), ids, metadata), self._store)
+
+    def remove(self, ids: Iterable[str]) -> None:
+        """Remove documents; what stays keeps its position until the index is saved and loaded.
+
+        Raises:
+            KeyError: no document has one of these ids; nothing is removed then.
+        """
+        drive(self._remove(list(ids)), self._store)
+
+    async def aremove(self, ids: Iterable[str]) -> None:
+        """Do what `remove` does without blocking the event loop."""
+        await adrive(self._remove(list(ids)), self._store)
+
+    def documents(self, start: int = 0, stop: int | None = None) -> list[Document]:
+        """Give documents in the index's order, as a slice of them all would."""
+        return drive(self._slice(start, stop), self._store)
+
+    async def adocuments(self, start: int = 0, stop: int | None = None) -> list[Document]:
+        """Do what `documents` does without blocking the event loop."""
+        return await adrive(self._slice(start, stop), self._store)
+
+    def check(self, embedder: Embedder) -> None:
+        """Check that an embedder's vectors are comparable with this index's.
+
+        Raises:
+            IndexMismatchError: they are not; the message names every field that differs.
+        """
+        asked = embedder.fingerprint
+        fields = {**self.fingerprint, **asked}
+        differing = [key for key in fields if self.fingerprint.get(key) != asked.get(key)]
+        if differing:
+            pairs = [
+                f"{key} (index: {self.fingerprint.get(key)}, embedder: {asked.get(key)})"
+                for key in differing
+            ]
+            raise IndexMismatchError(
+                f"the index was built otherwise than this embedder encodes: {'; '.join(pairs)}. "
+                "Build the index again with this embedder, or open the embedder it was built with."
+            )
+
+    def search(
+        self,
+        query: str | ArrayLike,
+        embedder: Embedder | None = None,
+        *,
+        k: int = 10,
+        filter: Filter | None = None,  # noqa: A002 (the field's word)
+        mode: Mode = "semantic",
+    ) -> list[Hit]:
+        """Rank the documents for a query, best first.
+
+        Args:
+            query: a text, embedded by `embedder` behind the model's query prompt, or a vector,
+                float32 [dim] or [1, dim].
+            embedder: needed for a text, unless the mode is `lexical`; checked against the index's
+                fingerprint.
+            k: how many hits at most.
+            filter: which documents may be found: `{key: value}` or `{key: [one, of, these]}` for
+                their metadata, where a list holds any of its values, or a function of a
+                `Document`. As many are ranked as it takes to find `k`.
+            mode: `semantic` ranks by cosine; `lexical` by BM25 what has any of the query's terms;
+                `hybrid` fuses both rankings, so that exact names are found as well.
+
+        Raises:
+            IndexMismatchError: the embedder's vectors are not comparable with the index's.
+            TypeError: the query is a text and there is no embedder, or a vector and the mode needs
+                a text.
+            ValueError: the query is not one finite vector of the index's dims, `k` is below 1, the
+                mode is unknown, or the index has no terms.
+            DownloadError, IntegrityError, IndexFormatError: what is read of a loaded index cannot
+                be, or is not what was saved.
+        """
+        self._check_search(query, embedder, k, mode)
+        if isinstance(query, str) and mode != "lexical":
+            vector: ArrayLike | None = cast("Embedder", embedder).encode_query(query)
+        else:
+            vector = None if isinstance(query, str) else query
+        return drive(self._search(query, vector, k, filter, mode), self._store)
+
+    async def asearch(
+        self,
+        query: str | ArrayLike,
+        embedder: Embedder | None = None,
+        *,
+        k: int = 10,
+        filter: Filter | None = None,  # noqa: A002 (as above)
+        mode: Mode = "semantic",
+    ) -> list[Hit]:
+        """Do what `search` does without blocking the event loop."""
+        self._check_search(query, embedder, k, mode)
+        if isinstance(query, str) and mode != "lexical":
+            vector: ArrayLike | None = await cast("Embedder", embedder).aencode_query(query)
+        else:
+            vector = None if isinstance(query, str) else query
+        return await adrive(self._search(query, vector, k, filter, mode), self._store)
+
+    def save(self, folder: Path | str) -> None:
+        """Write the index into a folder, made if it is not there; see `format`.
+
+        An index that is there is replaced in one step, so that a crash leaves either. What was
+        loaded from the same folder goes on with the new files.
+
+        Warns with `ParityWarning` where other runtimes' vectors are only near these.
+        """
+        drive(self._save(Path(folder)), self._store)
+        if isinstance(self._store, FolderStore) and self._store.folder.samefile(folder):
+            vars(self).update(vars(Index.load(folder)))
+
+    async def asave(self, folder: Path | str) -> None:
+        """Do what `save` does; what is read meanwhile does not block the event loop."""
+        await adrive(self._save(Path(folder)), self._store)
+        if isinstance(self._store, FolderStore) and self._store.folder.samefile(folder):
+            vars(self).update(vars(await Index.aload(folder)))
+
+    @classmethod
+    def load(cls, location: Path | str, *, progress: Progress | None = None) -> Index:
+        """Open what `save` wrote: its vectors are read, its documents when they are found.
+
+        Args:
+            location: a folder, or the URL of one, `http://` or `https://`.
+            progress: called with the bytes of vectors that were read, and all there are.
+
+        Raises:
+            IndexFormatError: it is not an index, one of another version, damaged, or incomplete.
+            IntegrityError: a file is not the one that `index.json` lists.
+            DownloadError: a URL cannot be reached.
+        """
+        store = open_store(location, progress)
+        return drive(cls._load(store), store)
+
+    @classmethod
+    async def aload(cls, location: Path | str, *, progress: Progress | None = None) -> Index:
+        """Do what `load` does without blocking the event loop."""
+        store = open_store(location, progress)
+        return await adrive(cls._load(store), store)
+
+    @classmethod
+    def _load(cls, store: Store) -> Steps[Index]:
+        (content,) = yield [Part()]
+        manifest = Manifest.from_json(content)
+        kinds = (*vector_kinds(manifest.precision), "lines")
+        store.expect(
+            sum(shard.bytes for kind in kinds for shard in manifest.shards[kind]),
+            [shard.sha256 for some in manifest.shards.values() for shard in some],
+        )
+        index = cls(
+            manifest.fingerprint,
+            dim=manifest.dim,
+            precision=manifest.precision,
+            lexical=manifest.lexical,
+        )
+        index._store, index._manifest = store, manifest
+        index._segments = [(yield from Segment.load(manifest))]
+        return index
+
+    def _embedder(self, given: Embedder | ArrayLike) -> Embedder | None:
+        if not hasattr(given, "encode_document"):
+            return None
+        embedder = cast("Embedder", given)
+        self.check(embedder)
+        return embedder
+
+    def _documents(
+        self,
+        texts: list[str],
+        ids: Sequence[str] | None,
+        metadata: Sequence[Mapping[str, Any]] | None,
+    ) -> Steps[list[Document]]:
+        """Make documents of what is given, and check that their ids are new."""
+        for name, given in (("ids", ids), ("metadata", metadata)):
+            if given is not None and len(given) != len(texts):
+                raise ValueError(f"{len(texts)} texts need as many {name}, not {len(given)}")
+        chosen = (yield from self._new_ids(len(texts))) if ids is None else check_texts(ids)
+        rest = [{}] * len(texts) if metadata is None else metadata
+        documents = [Document(*one) for one in zip(chosen, texts, map(dict, rest), strict=True)]
+        taken: set[int] = set()
+        for i, document in enumerate(documents):
+            one = _digest(document.id)
+            if one in taken or (yield from self._position(one)) is not None:
+                raise ValueError(
+                    f"ids[{i}]: {document.id!r} was there before; give every document an id of its "
+                    "own, or remove the old one first"
+                )
+            taken.add(one)
+            try:
+                to_line(document)
+            except (TypeError, ValueError) as err:
+                raise ValueError(f"metadata[{i}] are not JSON ({err})") from err
+        return documents
+
+    def _new_ids(self, count: int) -> Steps[list[str]]:
+        """Count on from the number of positions; after a removal one of these may be taken."""
+        found: list[str] = []
+        number = sum(map(len, self._segments))
+        while len(found) < count:
+            if (yield from self._position(_digest(str(number)))) is None:
+                found.append(str(number))
+            number += 1
+        return found
+
+    def _append(
+        self,
+        texts: list[str],
+        vectors: ArrayLike,
+        ids: Sequence[str] | None,
+        metadata: Sequence[Mapping[str, Any]] | None,
+    ) -> Steps[None]:
+        documents = yield from self._documents(texts, ids, metadata)
+        made = encode(check_vectors(vectors, len(documents), self.dim), self.precision)
+        if not self._segments or not isinstance(self._segments[-1].documents, MemoryDocuments):
+            offset = sum(map(len, self._segments))
+            self._segments.append(Segment.empty(offset, Matrix(self.precision, self.dim)))
+        last = self._segments[-1]
+        for row, document in enumerate(documents, last.offset + len(last)):
+            self._added[_digest(document.id)] = row
+        cast("MemoryDocuments", last.documents).all += documents
+        cast("MemoryLexical", last.lexical).append(texts)
+        last.matrix.append(made)
+
+    def _remove(self, ids: list[str]) -> Steps[None]:
+        positions = []
+        for one in check_texts(ids):
+            position = yield from self._position(_digest(one))
+            if position is None:
+                raise KeyError(f"no document has the id {one!r}")
+            positions.append(position)
+        for segment in self._segments:
+            rows = np.array(positions, np.int64) - segment.offset
+            inside = rows[(rows >= 0) & (rows < len(segment))]
+            removed = {*segment.removed.tolist(), *inside.tolist()}
+            segment.removed = np.array(sorted(removed), np.int64)
+
+    def _position(self, one: int) -> Steps[int | None]:
+        """Find a document by the digest of its id."""
+        position = self._added.get(one)
+        if position is None and self._manifest:
+            if self._stored is None:
+                ids = yield from read_all(self._manifest, "ids")
+                order = np.argsort(ids)
+                self._stored = ids[order], order
+            ids, order = self._stored
+            place = int(np.searchsorted(ids, np.uint64(one)))
+            if place < len(ids) and int(ids[place]) == one:
+                position = int(order[place])
+        if position is None:
+            return None
+        (segment,) = (
+            some for some in self._segments if some.offset <= position < some.offset + len(some)
+        )
+        return None if position - segment.offset in segment.removed else position
+
+    def _slice(self, start: int, stop: int | None) -> Steps[list[Document]]:
+        kept = [segment.kept() + segment.offset for segment in self._segments]
+        positions = np.concatenate([np.empty(0, np.int64), *kept])[start:stop]
+        return (yield from documents_of(self._segments, positions.tolist()))
+
+    def _check_search(
+        self, query: str | ArrayLike, embedder: Embedder | None, k: int, mode: str
+    ) -> None:
+        if mode not in get_args(Mode):
+            raise ValueError(f"unknown mode {mode!r}; use one of: {', '.join(get_args(Mode))}")
+        if k < 1:
+            raise ValueError(f"k must be at least 1, not {k}")
+        if mode != "semantic":
+            if not isinstance(query, str):
+                raise TypeError(f"mode {mode!r} needs the query as a text")
+            if not self.lexical:
+                raise ValueError(
+                    f"mode {mode!r} needs terms, which this index was built without: lexical=True"
+                )
+        if embedder is not None:
+            self.check(embedder)
+        elif isinstance(query, str) and mode != "lexical":
+            raise TypeError("search(query, embedder): a text needs the embedder as well")
+
+    def _search(
+        self,
+        query: str | ArrayLike,
+        vector: ArrayLike | None,
+        k: int,
+        chosen: Filter | None,
+        mode: Mode,
+    ) -> Steps[list[Hit]]:
+        accept = accepts(chosen) if chosen is not None else None
+        unit = None if vector is None else self._unit(np.asarray(vector, np.float32))
+
+        def nearest(count: int) -> Steps[Ranking]:
+            yield from ()
+            return by_vector(self._segments, cast("NDArray[np.float32]", unit), count)
+
+        def matching(count: int) -> Steps[Ranking]:
+            return (yield from by_terms(self._segments, cast("str", query), count))
+
+        def take(rank: Callable[[int], Steps[Ranking]], count: int) -> Steps[Ranking]:
+            return (yield from filtered(self._segments, rank, count, accept))
+
+        if mode == "hybrid":
+            count = max(_FUSED, 2 * k)
+            rankings = []
+            for rank in (nearest, matching):
+                positions, _ = yield from take(rank, count)
+                rankings.append(positions.tolist())
+            found = fuse(rankings)[:k]
+        else:
+            positions, scores = yield from take(nearest if mode == "semantic" else matching, k)
+            found = list(zip(positions.tolist(), scores.tolist(), strict=True))
+        documents = yield from documents_of(self._segments, [position for position, _ in found])
+        return [
+            Hit(position, one.id, score, one.text, one.metadata)
+            for (position, score), one in zip(found, documents, strict=True)
+        ]
+
+    def _unit(self, vector: NDArray[np.float32]) -> NDArray[np.float32]:
+        if vector.ndim != 1 and vector.shape[:-1] != (1,):
+            raise ValueError(
+                f"the query must be one vector, not of shape {vector.shape}; search for several "
+                "one after the other"
+            )
+        flat = vector.ravel()
+        if len(flat) != self.dim:
+            raise ValueError(f"the query has {len(flat)} dims and the index {self.dim}")
+        if not np.isfinite(flat).all():
+            raise ValueError("the query's vector is not finite, so that it ranks nothing")
+        return normalize(flat)
+
+    def _save(self, folder: Path) -> Steps[None]:
+        with IndexWriter(
+            folder,
+            self.fingerprint,
+            precision=self.precision,
+            dim=self.dim,
+            lexical=self.lexical,
+        ) as writer:
+            for segment in self._segments:
+                kept = segment.kept()
+                for start in range(0, len(kept), _SAVED):
+                    rows = kept[start : start + _SAVED]
+                    documents = yield from segment.documents.get(rows.tolist())
+                    writer.append(documents, segment.matrix.take(rows))
+
+
+def _digest(text: str) -> int:
+    return digest(text.encode("utf-8", "surrogatepass"))

@@ -1,0 +1,128 @@
+"""Turn the terms of any number of texts into sorted postings, in bounded memory.
+
+Texts come in any number, so their (term, document) pairs are sorted a block at a time and put on
+disk. Digests of terms are evenly spread, so that in the end each range of digests is small enough
+to be gathered from all blocks and sorted at once; each range becomes one shard.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from array import array
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from twinvec.index.files import TableWriter, write_array
+from twinvec.index.format import POSTING, digest
+from twinvec.index.lexical import term_digest, terms
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+    from twinvec.index.format import Shard
+
+__all__ = ["PostingsWriter"]
+
+_BLOCK = 1 << 21  # terms, repetitions included, that are sorted at once
+_RANGE = 1 << 21  # postings of a shard, about
+_KNOWN = 1 << 20  # digests that are remembered
+
+_Run = tuple["NDArray[np.uint64]", "NDArray[np.void]"]
+
+
+class PostingsWriter:
+    """Collects the terms of texts, in their order, and writes `lengths`, `terms`, `postings`."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._spool: tempfile.TemporaryDirectory[str] | None = None
+        self._runs: list[Path] = []
+        self._lengths = TableWriter(folder, "lengths", 0)
+        self._digests = array("Q")
+        self._waiting = array("I")  # lengths of the texts in `_digests`
+        self._known: dict[str, int] = {}
+        self._rows = self._postings = 0
+
+    def append(self, text: str) -> None:
+        """Add one text."""
+        split = terms(text)
+        if len(self._known) > _KNOWN:
+            self._known.clear()
+        for term in split:
+            if term not in self._known:
+                self._known[term] = term_digest(term)
+        self._digests.extend(map(self._known.__getitem__, split))
+        self._waiting.append(len(split))
+        if len(self._digests) >= _BLOCK:
+            self._sort()
+
+    def close(self) -> dict[str, list[Shard]]:
+        """Write what was collected."""
+        self._sort()
+        shards: dict[str, list[Shard]] = {"terms": [], "postings": []}
+        for digests, pairs in self._ranges():
+            starts = _starts(digests)
+            ends = np.append(starts, len(pairs))[1:]
+            checks = [
+                digest(pairs[start:end].tobytes()) for start, end in zip(starts, ends, strict=True)
+            ]
+            rows = [digests[starts], starts.astype(np.uint64), np.array(checks, np.uint64)]
+            shards["terms"].append(write_array(self._folder, "terms", np.stack(rows, axis=1)))
+            shards["postings"].append(write_array(self._folder, "postings", pairs))
+        self.discard()
+        return {**shards, "lengths": self._lengths.close()}
+
+    def discard(self) -> None:
+        """Delete what lies on disk meanwhile."""
+        if self._spool:
+            self._spool.cleanup()
+
+    def _sort(self) -> None:
+        """Sort a block by term, then document, and put it aside."""
+        lengths = np.array(self._waiting, np.intp)
+        digests = np.array(self._digests, np.uint64)
+        documents = np.repeat(np.arange(len(lengths), dtype=np.uint32), lengths) + self._rows
+        order = np.argsort(digests, kind="stable")  # so that documents ascend within a term
+        digests, documents = digests[order], documents[order]
+        new = np.ones(len(order), bool)
+        new[1:] = (digests[1:] != digests[:-1]) | (documents[1:] != documents[:-1])
+        starts = np.flatnonzero(new)
+        pairs = np.empty(len(starts), POSTING)
+        pairs["document"] = documents[starts]
+        pairs["count"] = np.minimum(np.diff(starts, append=len(order)), 0xFFFF)
+        self._spool = self._spool or tempfile.TemporaryDirectory(prefix="twinvec-")
+        stem = Path(self._spool.name) / str(len(self._runs))
+        np.save(stem.with_suffix(".digests.npy"), digests[starts])
+        np.save(stem.with_suffix(".pairs.npy"), pairs)
+        self._runs.append(stem)
+        self._lengths.append(lengths.astype(np.uint32))
+        self._rows += len(lengths)
+        self._postings += len(pairs)
+        self._digests, self._waiting = array("Q"), array("I")
+
+    def _ranges(self) -> Iterator[_Run]:
+        """Give ranges of digests one after the other, each sorted over all blocks."""
+        count = max(1, -(-self._postings // _RANGE))
+        for number in range(count):
+            low, high = (2**64 * edge // count for edge in (number, number + 1))
+            gathered = [self._slice(stem, low, high) for stem in self._runs]
+            digests, pairs = (np.concatenate(parts) for parts in zip(*gathered, strict=True))
+            order = np.argsort(digests, kind="stable")
+            yield digests[order], pairs[order]
+
+    def _slice(self, stem: Path, low: int, high: int) -> _Run:
+        digests = np.load(stem.with_suffix(".digests.npy"), mmap_mode="r")
+        start = np.searchsorted(digests, np.uint64(low))
+        stop = np.searchsorted(digests, np.uint64(high)) if high < 2**64 else len(digests)
+        pairs = np.load(stem.with_suffix(".pairs.npy"), mmap_mode="r")
+        return np.array(digests[start:stop]), np.array(pairs[start:stop])
+
+
+def _starts(digests: NDArray[np.uint64]) -> NDArray[np.intp]:
+    new = np.ones(len(digests), bool)
+    new[1:] = digests[1:] != digests[:-1]
+    return np.flatnonzero(new)

@@ -1,0 +1,296 @@
+"""Write an index piece by piece, so that one of any size is made in little memory."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from twinvec.errors import IndexFormatError, ParityWarning
+from twinvec.index.documents import Document, to_line
+from twinvec.index.files import LinesWriter, TableWriter, commit, discard, listed
+from twinvec.index.format import (
+    Manifest,
+    check_precision,
+    columns,
+    digest,
+    from_npy,
+    vector_kinds,
+    wide_digest,
+)
+from twinvec.index.postings import PostingsWriter
+from twinvec.index.ranking import encode
+from twinvec.index.store import FolderStore, Part, drive, read_all
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from types import TracebackType
+    from typing import Self
+
+    from numpy.typing import ArrayLike, NDArray
+
+    from twinvec.index.format import Precision
+
+__all__ = ["IndexWriter", "check_vectors"]
+
+_TABLES = ("lines", "ids", "texts")
+
+
+class IndexWriter:
+    """Writes an index into a folder: a context manager that takes documents as they come.
+
+    ::
+
+        with IndexWriter(folder, embedder.fingerprint, precision="int8", dim=384) as writer:
+            for documents in batches:
+                texts = [document.text for document in documents]
+                stored = writer.find(texts)  # rows of the folder's present index; -1: not there
+                new = [text for text, row in zip(texts, stored) if row < 0]
+                writer.add(documents, embedder.encode_document(new), stored=stored)
+
+    Leaving the block makes what was written the folder's index; an exception leaves the one that
+    was there, whole. Rows come in the order of `add`. Nothing is kept of what was added but
+    unfinished shards and 100 bytes a document: a million passages of 384 dims take below 1 GB.
+
+    Args:
+        folder: made if it is not there.
+        fingerprint: `Embedder.fingerprint` of what makes the vectors.
+        precision: `float32`, `int8` or `binary`; see `Index.build`.
+        dim: of a vector.
+        lexical: write terms as well, which the modes `lexical` and `hybrid` search.
+
+    Raises:
+        ValueError: the precision is unknown.
+    """
+
+    def __init__(
+        self,
+        folder: Path | str,
+        fingerprint: Mapping[str, Any],
+        *,
+        precision: Precision,
+        dim: int,
+        lexical: bool = True,
+    ) -> None:
+        self._folder = Path(folder)
+        self._fingerprint = dict(fingerprint)
+        self._precision = check_precision(precision)
+        self._dim = dim
+        self._folder.mkdir(parents=True, exist_ok=True)
+        kinds = (*vector_kinds(precision), *_TABLES)
+        self._tables = {kind: TableWriter(self._folder, kind, dim) for kind in kinds}
+        self._lines = LinesWriter(self._folder)
+        self._postings = PostingsWriter(self._folder) if lexical else None
+        self._previous = _Previous.open(self._folder, self._fingerprint, self._precision, dim)
+        self._ids: set[int] = set()
+        self._count = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if kind is None:
+            self._finish()
+        else:
+            if self._postings:
+                self._postings.discard()
+            discard(self._folder, listed(self._folder))
+
+    def __len__(self) -> int:
+        """Count the documents added so far."""
+        return self._count
+
+    def find(self, texts: Sequence[str]) -> NDArray[np.int64]:
+        """Look up texts that the folder's present index has embedded already.
+
+        An index of another fingerprint, precision or dim has none that could be taken, nor has one
+        that cannot be read.
+
+        Returns:
+            int64 [len(texts)]: the row, for `add(stored=...)`; -1 where there is none.
+        """
+        return self._previous.find(texts)
+
+    def add(
+        self,
+        documents: Sequence[Document],
+        vectors: ArrayLike,
+        *,
+        stored: NDArray[np.int64] | None = None,
+    ) -> None:
+        """Append documents.
+
+        Args:
+            documents: each with an id of its own; `text` is what was embedded.
+            vectors: float32, of unit length: one for each document, or for each whose `stored` is
+                negative.
+            stored: int64 [len(documents)], as `find` gives it: the vector of that row of the
+                folder's present index is taken over unchanged, as it is stored.
+
+        Raises:
+            ValueError: an id was there before, metadata are not JSON, the vectors' shape does not
+                fit, or one is not finite; the message names the document's position. What was
+                added before stays.
+            IntegrityError, IndexFormatError: the stored rows' file is damaged or missing.
+        """
+        documents = list(documents)
+        rows = np.full(len(documents), -1) if stored is None else np.asarray(stored)
+        if rows.shape != (len(documents),):
+            raise ValueError(f"stored must have {len(documents)} rows, not shape {rows.shape}")
+        new = np.flatnonzero(rows < 0)
+        checked = check_vectors(vectors, len(new), self._dim)
+        made = encode(checked, self._precision)
+        if len(new) == len(rows):
+            self.append(documents, made)
+            return
+        arrays = self._previous.take(np.maximum(rows, 0))
+        for kind, array in arrays.items():
+            array[new] = made[kind]
+        self.append(documents, arrays)
+
+    def append(self, documents: Sequence[Document], arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Append documents with vectors as they are stored, by kind of shard; see `add`."""
+        lines = [_line(self._count + i, document) for i, document in enumerate(documents)]
+        ids = [digest(one.id.encode("utf-8", "surrogatepass")) for one in documents]
+        self._check_new(documents, ids)
+        if not documents:
+            return
+        for kind, rows in arrays.items():
+            self._tables[kind].append(rows)
+        starts = [self._lines.append(line) for line in lines]
+        places = zip(starts, map(digest, lines), strict=True)
+        texts = b"".join(wide_digest(document.text) for document in documents)
+        self._tables["lines"].append(np.array(list(places), np.uint64))
+        self._tables["ids"].append(np.array(ids, np.uint64))
+        self._tables["texts"].append(np.frombuffer(texts, "<u8").reshape(-1, 2))
+        if self._postings:
+            for document in documents:
+                self._postings.append(document.text)
+        self._count += len(documents)
+
+    def _check_new(self, documents: Sequence[Document], ids: Sequence[int]) -> None:
+        for i, (document, one) in enumerate(zip(documents, ids, strict=True)):
+            if one in self._ids:
+                self._ids.difference_update(ids[:i])
+                raise ValueError(
+                    f"documents[{self._count + i}]: the id {document.id!r} was there before; give "
+                    "every document an id of its own"
+                )
+            self._ids.add(one)
+
+    def _finish(self) -> None:
+        if self._fingerprint.get("parity") == "approximate":
+            warnings.warn(ParityWarning(), stacklevel=3)
+        shards = {kind: table.close() for kind, table in self._tables.items()}
+        shards["documents"] = self._lines.close()
+        if self._postings:
+            shards |= self._postings.close()
+        manifest = Manifest(self._fingerprint, self._precision, self._dim, self._count, shards)
+        commit(self._folder, manifest)
+
+
+class _Previous:
+    """The vectors of an index that is about to be replaced, found by their texts."""
+
+    def __init__(self, store: FolderStore, manifest: Manifest) -> None:
+        self._store, self._manifest = store, manifest
+        self._sorted: NDArray[np.uint64] | None = None
+        self._order = np.empty(0, np.intp)
+        self._checked: set[str] = set()
+
+    @classmethod
+    def open(
+        cls, folder: Path, fingerprint: Mapping[str, Any], precision: Precision, dim: int
+    ) -> _Previous:
+        """Open a folder; empty where its vectors cannot be taken over."""
+        store = FolderStore(folder)
+        try:
+            found = Manifest.from_json(store.read([Part()])[0])
+        except IndexFormatError:  # there is none, or none that could be read
+            found = None
+        if found and (found.fingerprint, found.precision, found.dim) == (
+            fingerprint,
+            precision,
+            dim,
+        ):
+            return cls(store, found)
+        return cls(store, Manifest(dict(fingerprint), precision, dim, 0, {}))
+
+    def find(self, texts: Sequence[str]) -> NDArray[np.int64]:
+        """See `IndexWriter.find`."""
+        found = np.full(len(texts), -1, np.int64)
+        if not self._manifest.count:
+            return found
+        if self._sorted is None:
+            self._sorted = drive(read_all(self._manifest, "texts"), self._store)
+            self._order = np.lexsort((self._sorted[:, 1], self._sorted[:, 0]))
+            self._sorted = self._sorted[self._order]
+        wanted = np.frombuffer(b"".join(map(wide_digest, texts)), "<u8").reshape(-1, 2)
+        places = np.searchsorted(self._sorted[:, 0], wanted[:, 0])
+        places = np.minimum(places, len(self._sorted) - 1)
+        same = (self._sorted[places] == wanted).all(axis=1)
+        found[same] = self._order[places[same]]
+        return found
+
+    def take(self, rows: NDArray[np.int64]) -> dict[str, NDArray[Any]]:
+        """Read rows as they are stored."""
+        if rows.max(initial=0) >= self._manifest.count:
+            count = self._manifest.count
+            raise ValueError(f"stored: of the folder's index {count} vectors can be taken over")
+        return {kind: self._rows(kind, rows) for kind in vector_kinds(self._manifest.precision)}
+
+    def _rows(self, kind: str, rows: NDArray[np.int64]) -> NDArray[Any]:
+        shards = self._manifest.shards[kind]
+        ends = np.cumsum([shard.rows for shard in shards])
+        numbers = np.searchsorted(ends, rows, side="right")
+        dtype, shape = columns(kind, self._manifest.dim)
+        found = np.empty((len(rows), *shape), dtype)
+        for number in sorted(set(numbers.tolist())):
+            shard, inside = shards[number], numbers == number
+            array = self._open(kind, number)
+            found[inside] = array[rows[inside] - (ends[number] - shard.rows)]
+        return found
+
+    def _open(self, kind: str, number: int) -> NDArray[Any]:
+        """Map a shard, which is verified once."""
+        shard = self._manifest.shards[kind][number]
+        if shard.file not in self._checked:
+            (content,) = self._store.read([Part(shard)])
+            from_npy(shard, content, kind, self._manifest.dim)
+            self._checked.add(shard.file)
+        array: NDArray[Any] = np.load(self._store.folder / shard.file, mmap_mode="r")
+        return array
+
+
+def check_vectors(vectors: ArrayLike, count: int, dim: int) -> NDArray[np.float32]:
+    """Check that there are so many finite vectors; float32 [count, dim].
+
+    Raises:
+        ValueError: the shape is another, or a vector is not finite; the message says which.
+    """
+    checked = np.asarray(vectors, np.float32)
+    if checked.shape != (count, dim) and not (count == 0 and checked.size == 0):
+        raise ValueError(
+            f"{count} texts need vectors [{count}, {dim}], not of shape {checked.shape}"
+        )
+    checked = checked.reshape(count, dim)
+    finite = np.isfinite(checked).all(axis=1)
+    if not finite.all():
+        raise ValueError(
+            f"vectors[{int(np.argmin(finite))}] is not finite, so that nothing could find its text"
+        )
+    return checked
+
+
+def _line(position: int, document: Document) -> bytes:
+    try:
+        return to_line(document)
+    except (TypeError, ValueError) as err:
+        raise ValueError(f"documents[{position}]: its metadata are not JSON ({err})") from err

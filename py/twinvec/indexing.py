@@ -1,0 +1,143 @@
+"""Passages into an index on disk: read once, embedded only where they are new."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from contextlib import closing, suppress
+from dataclasses import asdict, dataclass
+from itertools import islice
+from typing import IO, TYPE_CHECKING
+
+from twinvec.errors import IndexFormatError
+from twinvec.index import Document, IndexWriter
+from twinvec.index.format import MANIFEST, Manifest, wide_digest
+from twinvec.journal import Journal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from twinvec.embedder import Embedder, Progress
+    from twinvec.index.format import Precision
+
+__all__ = ["Written", "write_index"]
+
+_BATCH = 256  # passages embedded between two writes: at most some seconds of work are lost
+_FLOAT32 = 5_000  # as in `Index.build`
+
+
+@dataclass(frozen=True)
+class Written:
+    """How many passages an index has, how many of these had to be embedded, and its precision."""
+
+    passages: int
+    embedded: int
+    precision: Precision
+
+
+def write_index(
+    documents: Iterable[Document],
+    folder: Path,
+    embedder: Embedder,
+    *,
+    precision: Precision | None = None,
+    lexical: bool = True,
+) -> Written:
+    """Write passages into a folder, showing progress; memory does not grow with their texts.
+
+    What the folder's index has of the same text and fingerprint is taken over. Vectors of a run
+    that was ended are kept in `<folder>.part` beside it, and taken up by the next one.
+
+    Args:
+        documents: a stream; it is read to its end before anything is embedded, so that what is
+            wrong with it is told at once.
+        folder: made if it is not there; its index stays whole until the new one is complete.
+        embedder: of documents.
+        precision: see `Index.build`; None also keeps that of the index that is there.
+        lexical: see `IndexWriter`.
+
+    Raises:
+        ValueError: an id is there twice, or metadata are not JSON.
+        OSError: the disk is full, or the like.
+    """
+    dim, fingerprint = embedder.info.dim, embedder.fingerprint
+    with tempfile.TemporaryFile("w+", encoding="utf-8") as spool:
+        count = _spool(documents, spool)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        part = folder.with_name(f"{folder.name}.part")
+        chosen = precision or _precision(folder, count)
+        with (
+            closing(Journal(part, fingerprint, dim)) as journal,
+            IndexWriter(folder, fingerprint, precision=chosen, dim=dim, lexical=lexical) as writer,
+        ):
+            embedded = _Run(writer, journal, embedder).all(spool)
+        journal.discard()
+    return Written(count, embedded, chosen)
+
+
+class _Run:
+    """Takes every vector from the index that is there, else the journal, else the embedder."""
+
+    def __init__(self, writer: IndexWriter, journal: Journal, embedder: Embedder) -> None:
+        self._writer, self._journal, self._embedder = writer, journal, embedder
+
+    def all(self, spool: IO[str]) -> int:
+        """Write all passages; tell how many had to be embedded."""
+        from tqdm.auto import tqdm
+
+        missing = sum(len(self._find(batch)[1]) for batch in _batches(spool))
+        with tqdm(total=missing, desc="Embedding", unit=" passages") as bar:
+            for batch in _batches(spool):
+                self._write(batch, lambda *_: bar.update())
+        return missing
+
+    def _find(self, batch: list[Document]) -> tuple[NDArray[np.int64], list[str]]:
+        """Give the rows that the index has, and the texts that nobody has."""
+        texts = [document.text for document in batch]
+        rows = self._writer.find(texts)
+        found = zip(texts, rows.tolist(), strict=True)
+        return rows, [
+            text for text, row in found if row < 0 and wide_digest(text) not in self._journal
+        ]
+
+    def _write(self, batch: list[Document], progress: Progress) -> None:
+        stored, missing = self._find(batch)
+        made = self._embedder.encode_document(missing, progress=progress)
+        if missing:
+            self._journal.append([wide_digest(text) for text in missing], made)
+        vectors, fresh = [], iter(made)
+        for document, row in zip(batch, stored.tolist(), strict=True):
+            if row < 0:
+                digest = wide_digest(document.text)
+                known = digest in self._journal
+                vectors.append(self._journal[digest] if known else next(fresh))
+        self._writer.add(batch, vectors, stored=stored)
+
+
+def _spool(documents: Iterable[Document], spool: IO[str]) -> int:
+    """Put documents aside, and count them."""
+    from tqdm.auto import tqdm
+
+    count = 0
+    for document in tqdm(documents, desc="Reading", unit=" passages"):
+        spool.write(f"{json.dumps(asdict(document))}\n")  # ASCII: there may be lone surrogates
+        count += 1
+    return count
+
+
+def _batches(spool: IO[str]) -> Iterator[list[Document]]:
+    spool.seek(0)
+    while lines := list(islice(spool, _BATCH)):
+        yield [Document(**json.loads(line)) for line in lines]
+
+
+def _precision(folder: Path, count: int) -> Precision:
+    """Keep that of the index that is there, so that its vectors can be taken over."""
+    if (folder / MANIFEST).is_file():
+        with suppress(IndexFormatError):
+            return Manifest.from_json((folder / MANIFEST).read_bytes()).precision
+    return "float32" if count <= _FLOAT32 else "int8"

@@ -1,0 +1,82 @@
+"""The vectors of a run that is not finished, so that another run need not make them again."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+__all__ = ["Journal"]
+
+_HEADER = 32  # bytes: the SHA-256 of the fingerprint
+
+
+class Journal:
+    """A file of digests and vectors, appended to while they are made.
+
+    A run of another fingerprint starts it anew. What a crash cut off at its end is ignored.
+
+    Args:
+        file: where it is, or will be.
+        fingerprint: `Embedder.fingerprint` of what makes the vectors.
+        dim: theirs.
+    """
+
+    def __init__(self, file: Path, fingerprint: Mapping[str, Any], dim: int) -> None:
+        self._file = file
+        self._row = np.dtype([("digest", "V16"), ("vector", "<f4", (dim,))])
+        header = hashlib.sha256(json.dumps(fingerprint, sort_keys=True).encode()).digest()
+        self._kept = self._read(header)
+        self._rows = {bytes(digest): row for row, digest in enumerate(self._kept["digest"])}
+        self._stream = file.open("r+b" if len(self._kept) else "wb")
+        self._stream.write(header)
+        self._stream.seek(_HEADER + len(self._kept) * self._row.itemsize)
+        self._stream.truncate()
+
+    def __contains__(self, digest: bytes) -> bool:
+        """Tell whether an earlier run made this text's vector."""
+        return digest in self._rows
+
+    def __getitem__(self, digest: bytes) -> NDArray[np.float32]:
+        """Give it, float32 [dim]."""
+        vector: NDArray[np.float32] = self._kept[self._rows[digest]]["vector"]
+        return vector
+
+    def append(self, digests: Sequence[bytes], vectors: NDArray[np.float32]) -> None:
+        """Note vectors, float32 [len(digests), dim]."""
+        rows = np.empty(len(digests), self._row)
+        rows["digest"] = [np.void(digest) for digest in digests]
+        rows["vector"] = vectors
+        self._stream.write(rows.tobytes())
+        self._stream.flush()
+        os.fsync(self._stream.fileno())
+
+    def close(self) -> None:
+        """Keep it for another run."""
+        self._stream.close()
+
+    def discard(self) -> None:
+        """Delete it: the vectors are where they belong."""
+        self._stream.close()
+        self._kept = np.empty(0, self._row)  # unmapped, as Windows needs it
+        self._file.unlink()
+
+    def _read(self, header: bytes) -> NDArray[np.void]:
+        try:
+            with self._file.open("rb") as stream:
+                if stream.read(_HEADER) == header:
+                    rows = (self._file.stat().st_size - _HEADER) // self._row.itemsize
+                    if rows:
+                        return np.memmap(self._file, self._row, "r", _HEADER, (rows,))
+        except FileNotFoundError:
+            pass
+        return np.empty(0, self._row)

@@ -1,0 +1,265 @@
+"""An index in the browser: the same ranking as natively, and what happens to its files."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from pydoc_data.topics import topics
+from typing import Any
+
+import numpy as np
+import pytest
+from playwright.sync_api import Browser, Error, Route
+
+from conftest import SUB_PATH, Tab, open_tab, serving_tests
+from twinvec import Embedder, Index, normalize
+from twinvec.serve import _Handler
+
+pytestmark = pytest.mark.browser
+
+QUERIES = 200
+PASSAGES = 300
+KINDS = ("float32", "int8", "binary")
+
+
+@dataclass
+class Site:
+    """A tab, and the folder that it is served from."""
+
+    tab: Tab
+    folder: Path
+
+    def copy(self, name: str, made: Path | str = "int8") -> Path:
+        """Give an index an address that nothing was kept of."""
+        shutil.copytree(self.folder / made, self.folder / name)
+        return self.folder / name
+
+    def search(self, name: str, queries: list[str], **options: Any) -> Any:
+        """Open an index and search it, all queries after each other."""
+        return self.tab.page.evaluate(
+            """async ([name, queries, options]) => {
+              const index = await extractor.openIndex(name);
+              const found = [];
+              for (const query of queries) found.push(await index.search(query, options));
+              return found;
+            }""",
+            [name, queries, options],
+        )
+
+
+def passages() -> list[str]:
+    """Take paragraphs of Python's documentation."""
+    parts = (
+        " ".join(part.split()) for name in sorted(topics) for part in topics[name].split("\n\n")
+    )
+    return list(dict.fromkeys(part for part in parts if 60 < len(part) < 400))[: PASSAGES + QUERIES]
+
+
+@pytest.fixture(scope="module")
+def site(
+    browser: Browser, embedder: Embedder, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Site]:
+    """Indexes of real passages, and of so many vectors near theirs that int8 takes candidates."""
+    folder = tmp_path_factory.mktemp("search")
+    texts = passages()[:PASSAGES]
+    draw = np.random.default_rng(0)
+    real = embedder.encode_document(texts)
+    noise = draw.standard_normal((20, *real.shape)).astype(np.float32) / real.shape[1] ** 0.5
+    near = normalize(real + noise).reshape(-1, real.shape[1])
+    with serving_tests(folder) as address:
+        for kind in KINDS:
+            precision: Any = kind
+            index = Index(embedder.fingerprint, dim=real.shape[1], precision=precision)
+            numbers = [{"number": i % 7} for i in range(len(texts))]
+            index.add(texts, real, ids=[f"real-{i}" for i in range(len(texts))], metadata=numbers)
+            index.add([f"noise number {i}" for i in range(len(near))], near)
+            index.save(folder / SUB_PATH / kind)
+        tab = open_tab(browser, address)
+        yield Site(tab, folder / SUB_PATH)
+        tab.page.context.close()
+
+
+@pytest.mark.parametrize(
+    ("kind", "mode"),
+    [*((kind, "semantic") for kind in KINDS), ("int8", "hybrid"), ("float32", "lexical")],
+)
+def test_both_runtimes_rank_alike(site: Site, embedder: Embedder, kind: str, mode: Any) -> None:
+    queries = [" ".join(text.split()[:8]) for text in passages()[PASSAGES:]]
+    assert len(queries) == QUERIES
+    index = Index.load(site.folder / kind)
+    found = site.search(kind, queries, k=10, mode=mode)
+    largest = 0.0
+    for query, hits in zip(queries, found, strict=True):
+        expected = index.search(query, embedder, k=10, mode=mode)
+        assert [hit["id"] for hit in hits] == [hit.id for hit in expected], query
+        assert [hit["text"] for hit in hits] == [hit.text for hit in expected]
+        pairs = zip(hits, expected, strict=True)
+        largest = max([largest, *(abs(hit["score"] - one.score) for hit, one in pairs)])
+    print(f"{kind}, {mode}: scores differ by {largest:.1e} at most")
+    assert largest <= 1e-6
+
+
+def test_a_vector_a_filter_and_metadata(site: Site, embedder: Embedder) -> None:
+    (vector,) = embedder.encode_query("What is a list?")
+    hits = site.tab.page.evaluate(
+        """async (numbers) => {
+          const index = await extractor.openIndex("int8");
+          const filter = { number: [3, 5] };
+          return index.search(new Float32Array(numbers), { k: 5, filter });
+        }""",
+        vector.tolist(),
+    )
+    index = Index.load(site.folder / "int8")
+    expected = index.search(vector, k=5, filter={"number": [3, 5]})
+    assert [(hit["id"], hit["metadata"]) for hit in hits] == [
+        (hit.id, hit.metadata) for hit in expected
+    ]
+    assert {hit.metadata["number"] for hit in expected} <= {3, 5}
+
+
+def test_an_index_is_added_to(site: Site) -> None:
+    size, hits, documents = site.tab.page.evaluate(
+        """async () => {
+          const index = await extractor.openIndex("int8");
+          await index.add("A zebrafish swims.", { ids: ["zebra"], metadata: [{ kind: "fish" }] });
+          const hits = await index.search("zebrafish", { k: 1, mode: "hybrid" });
+          return [index.size, hits, await index.documents(-1)];
+        }"""
+    )
+    assert size == PASSAGES * 21 + 1
+    expected = {"id": "zebra", "text": "A zebrafish swims.", "metadata": {"kind": "fish"}}
+    assert expected.items() <= hits[0].items()
+    assert documents == [expected]
+
+
+def test_wrong_arguments_are_told(site: Site) -> None:
+    def message(call: str) -> str:
+        told = "catch((e) => `${e.name}: ${e.message}`)"
+        source = f"extractor.openIndex('int8').then((i) => {call}).{told}"
+        answer: str = site.tab.page.evaluate(source)
+        return answer
+
+    assert message("i.search([1, 2])").startswith("TypeError: query must be a string or a Float32")
+    assert "2 dims and the index 384" in message("i.search(new Float32Array(2))")
+    assert "unknown mode" in message("i.search('a', { mode: 'words' })")
+    assert "not finite" in message("i.search(new Float32Array(384).fill(NaN))")
+    assert "'real-1' was there before" in message("i.add('a', { ids: ['real-1'] })")
+    assert "KeyError" not in message("i.search('a', { filter: { none: 1 }, k: 1 })")
+
+
+def test_only_what_is_shown_is_read_and_a_second_visit_reads_less(site: Site) -> None:
+    folder = site.copy("visited")
+    told = site.tab.page.evaluate(
+        """async () => {
+          const events = [];
+          const progress_callback = (event) => events.push(event);
+          const index = await extractor.openIndex("visited", { progress_callback });
+          await index.search("What is a list?", { k: 2 });
+          return events;
+        }"""
+    )
+    progress = [event["loaded"] for event in told]
+    assert progress == sorted(progress)
+    assert told[-1]["loaded"] == told[-1]["total"]
+    asked = [url for url in site.tab.requests if "/visited/" in url]
+    kinds = [url.rpartition("/")[2].partition("-")[0] for url in asked]
+    assert sorted(set(kinds)) == ["codes", "documents", "index.json", "lines", "scales"]
+    size = sum(file.stat().st_size for file in folder.iterdir())
+    loaded = sum(next(folder.glob(f"{kind}-*")).stat().st_size for kind in ("codes", "lines"))
+    assert loaded < size / 2
+    site.tab.requests.clear()
+    site.search("visited", ["What is a list?"], k=2)
+    again = {url.rpartition("/")[2].partition("-")[0] for url in site.tab.requests}
+    assert again == {"index.json", "documents"}
+
+
+def test_a_server_without_ranges(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    def whole(self: _Handler, *_: Any) -> Any:
+        del self.headers["Range"]
+        return self.send_head()
+
+    queries = ["What is a list?", "zip two sequences"]
+    expected = site.search("int8", queries, mode="hybrid")
+    site.copy("rangeless")
+    monkeypatch.setattr(_Handler, "_send_range", whole)
+    assert site.search("rangeless", queries, mode="hybrid") == expected
+
+
+def test_a_full_disk_loses_nothing(site: Site) -> None:
+    expected = site.search("int8", ["What is a list?"])
+    site.copy("full")
+    full = (
+        'CacheStorage.prototype.open = () => { throw new DOMException("full", "QuotaExceeded") };'
+    )
+    site.tab.javascript(f"self.openCache = CacheStorage.prototype.open; {full}")
+    try:
+        assert site.search("full", ["What is a list?"]) == expected
+    finally:
+        site.tab.javascript("CacheStorage.prototype.open = self.openCache;")
+
+
+def flipped(file: Path) -> None:
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(content)
+
+
+def page(file: Path) -> None:
+    file.write_text("<!doctype html><title>404</title>", encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("kind", "spoil", "message"),
+    [
+        ("codes", flipped, "IntegrityError: codes-"),
+        ("codes", Path.unlink, "the server answered 404; is the whole folder"),
+        ("codes", page, "IntegrityError: codes-"),
+        ("lines", flipped, "IntegrityError: lines-"),
+        ("documents", Path.unlink, "the server answered 404; is the whole folder"),
+        ("documents", page, "IntegrityError: documents-"),
+        ("terms", flipped, "IntegrityError: terms-"),
+        ("postings", Path.unlink, "the server answered 404; is the whole folder"),
+        ("index.json", page, "IndexFormatError: index.json is damaged, or a server's page"),
+        ("index.json", Path.unlink, "index.json: the server answered 404"),
+    ],
+)
+def test_damage_is_told(site: Site, kind: str, spoil: Callable[[Path], None], message: str) -> None:
+    name = f"damaged-{kind}-{spoil.__name__}"
+    (file,) = site.copy(name).glob(f"{kind}*")
+    spoil(file)
+    with pytest.raises(Error) as raised:
+        site.search(name, ["What is a list?"], mode="hybrid")
+    assert message in str(raised.value)
+
+
+def test_a_flipped_byte_of_a_line_is_told(site: Site) -> None:
+    (file,) = site.copy("flipped-line").glob("documents-*")
+    file.write_bytes(file.read_bytes().replace(b'"real-', b'"reel-'))
+    with pytest.raises(Error, match=r"IntegrityError: documents-.* bytes of it: hash mismatch"):
+        site.search("flipped-line", ["What is a list?"])
+
+
+def test_a_broken_connection_is_told_and_the_next_try_works(site: Site) -> None:
+    site.copy("broken")
+    site.tab.page.evaluate("extractor.openIndex('broken').then((i) => { globalThis.broken = i; })")
+    context = site.tab.page.context
+
+    def fail(route: Route) -> None:
+        route.abort()
+
+    context.route("**/broken/**", fail)
+    with pytest.raises(Error, match=r"DownloadError: .*documents-.* cannot be reached"):
+        site.tab.page.evaluate("broken.search('What is a list?')")
+    with pytest.raises(Error, match=r"DownloadError: .*index\.json cannot be reached"):
+        site.search("broken", ["What is a list?"])
+    context.unroute("**/broken/**", fail)
+    assert len(site.tab.page.evaluate("broken.search('What is a list?')")) == 10
+
+
+def test_a_half_written_folder_is_told(site: Site) -> None:
+    folder = site.copy("half")
+    (folder / "index.json").unlink()
+    with pytest.raises(Error, match=r"index\.json: the server answered 404"):
+        site.search("half", ["a"])
