@@ -142,13 +142,14 @@ def test_serve_serves(server: str) -> None:
 def test_the_python_snippet_runs(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (snippet,) = blocks("python")
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "snippet.py").write_text(snippet, encoding="utf-8")
+    (tmp_path / "snippet.py").write_text("\n".join(blocks("python")), encoding="utf-8")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that another model stands in for the default
         runpy.run_path(str(tmp_path / "snippet.py"))
-    assert "I love pandas so much!" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "I love pandas so much!" in printed
+    assert "(2, 384) Hello world." in printed
     assert len(Index.load(tmp_path / "dist" / "index")) == 2
 
 

@@ -86,8 +86,8 @@ export class IndexFolder {
    */
   async #whole({ file, bytes, sha256 }, counted) {
     const wanted = { path: file, url: new URL(file, this.#url).href, bytes, sha256 };
-    const content = await fetchVerified(wanted, ({ loaded = 0 }) => {
-      if (counted) this.#progress(loaded);
+    const content = await fetchVerified(wanted, ({ loaded }) => {
+      if (counted && loaded !== undefined) this.#progress(loaded);
     });
     if (counted) {
       this.#loaded += bytes;

@@ -24,6 +24,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import native
 import report
+import search
 import web
 from corpora import mixed, workloads
 from subject import DTYPES, Subject, prepare
@@ -180,6 +181,13 @@ def measure_memory(
         return web.page_memory(playwright, address, mixed(400 if quick else 2000))
 
 
+def measure_search(
+    playwright: Playwright, folder: Path, _subject: Subject, *, quick: bool
+) -> dict[str, Any]:
+    """Take latency, recall and memory of large indexes."""
+    return search.measure(playwright, folder, quick=quick)
+
+
 PARTS: dict[str, Callable[..., dict[str, Any]]] = {
     "native": measure_native,
     "web": measure_web,
@@ -187,6 +195,7 @@ PARTS: dict[str, Callable[..., dict[str, Any]]] = {
     "dtypes": measure_dtypes,
     "start": measure_start,
     "memory": measure_memory,
+    "search": measure_search,
 }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -192,7 +193,7 @@ def test_an_exception_leaves_the_old_index(tmp_path: Path) -> None:
     documents = [Document(str(i), "text", {}) for i in range(5)]
     batches = iter([vectors(5), vectors(4)])
     with pytest.raises(ValueError, match="not of shape"), writer:
-        [writer.add(documents, batch) for batch in batches]
+        list(map(partial(writer.add, documents), batches))
     assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == before
 
 
@@ -242,6 +243,16 @@ def test_vectors_of_another_make_are_not_taken_over(tmp_path: Path) -> None:
         assert writer.find(TEXTS).tolist() == [-1] * 5
         with pytest.raises(ValueError, match="of the folder's index 0 vectors"):
             writer.add([Document("a", "a", {})], [], stored=np.array([0]))
+
+
+@pytest.mark.parametrize("kind", ["codes", "scales", "texts"])
+def test_vectors_of_a_damaged_index_are_not_taken_over(tmp_path: Path, kind: str) -> None:
+    index("int8").save(tmp_path)
+    flipped(one(tmp_path, kind))
+    with IndexWriter(tmp_path, FINGERPRINT, precision="int8", dim=70) as writer:
+        assert writer.find(TEXTS).tolist() == [-1] * 5
+        writer.add([Document("a", "a", {})], vectors(1))
+    assert len(Index.load(tmp_path)) == 1
 
 
 def flipped(file: Path) -> None:

@@ -123,3 +123,27 @@ def test_brotli_is_sent_where_it_is_accepted(site: Path, accepted: str) -> None:
         compressed = "br" in accepted
         assert headers["Content-Encoding"] == ("br" if compressed else None)
         assert body == ("compressed" if compressed else "this is app.js")
+
+
+@pytest.mark.parametrize(
+    ("asked", "status", "content", "told"),
+    [
+        ("bytes=5-6", 206, "is", "bytes 5-6/14"),
+        ("bytes=8-", 206, "app.js", "bytes 8-13/14"),
+        ("bytes=8-99", 206, "app.js", "bytes 8-13/14"),
+        ("bytes=14-15", 416, "", "bytes */14"),
+        ("bytes=0-1,4-5", 200, "this is app.js", None),
+        ("bytes=-3", 200, "this is app.js", None),
+    ],
+)
+def test_ranges(site: Path, asked: str, status: int, content: str, told: str | None) -> None:
+    (site / "app.js.br").write_text("compressed", encoding="utf-8")
+    with serving(site) as address:
+        request = Request(f"{address}/app.js", headers={"Range": asked})
+        try:
+            with urlopen(request) as response:
+                found = response.status, response.read().decode(), response.headers["Content-Range"]
+        except HTTPError as err:
+            found = err.code, "", err.headers["Content-Range"]
+            err.close()
+    assert found == (status, content, told)

@@ -1,7 +1,8 @@
 """Documents, their vectors and their terms, searched by meaning; see `format` for the files."""
 
-from twinvec.index.core import Hit, Index
+from twinvec.index.core import Index
 from twinvec.index.documents import Document
+from twinvec.index.search import Hit
 from twinvec.index.writer import IndexWriter
 
 __all__ = ["Document", "Hit", "Index", "IndexWriter"]

@@ -2,67 +2,41 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, cast, get_args
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
 from twinvec.errors import IndexMismatchError
 from twinvec.index.documents import Document, MemoryDocuments, to_line
-from twinvec.index.format import Manifest, check_precision, digest, vector_kinds
-from twinvec.index.lexical import MemoryLexical, fuse
+from twinvec.index.format import Manifest, check_precision, vector_kinds
+from twinvec.index.ids import Ids
 from twinvec.index.ranking import Matrix, encode
-from twinvec.index.segment import (
-    Segment,
-    accepts,
-    by_terms,
-    by_vector,
-    documents_of,
-    filtered,
-)
-from twinvec.index.store import FolderStore, Part, adrive, drive, read_all
+from twinvec.index.search import accepts, check_mode, search, unit
+from twinvec.index.segment import Segment, documents_of
+from twinvec.index.store import FolderStore, Part, adrive, drive
 from twinvec.index.writer import IndexWriter, check_vectors
-from twinvec.pooling import normalize
 from twinvec.runtime import open_store
 from twinvec.tokenization import check_texts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
-    from numpy.typing import ArrayLike, NDArray
+    from numpy.typing import ArrayLike
 
     from twinvec.embedder import Embedder
     from twinvec.index.format import Precision
-    from twinvec.index.segment import Filter, Ranking
+    from twinvec.index.lexical import MemoryLexical
+    from twinvec.index.search import Filter, Hit, Mode
     from twinvec.index.store import Progress, Steps, Store
 
-__all__ = ["Hit", "Index"]
-
-Mode = Literal["semantic", "lexical", "hybrid"]
+__all__ = ["Index"]
 
 _FLOAT32 = 5_000
 """So many documents are kept as float32 where nothing else is asked for: of 384 dims these are
 7.7 MB, about as much as the runtime itself that a visitor downloads."""
 
-_FUSED = 100  # of each ranking, at least; twice as many as are asked for
 _SAVED = 1024  # documents at once
-
-
-@dataclass(frozen=True)
-class Hit:
-    """One result.
-
-    `position` is its place in the index; `score` a cosine similarity (of precision `binary` with
-    the vector's signs alone, 0.8 at most), of mode `lexical` BM25, of `hybrid` the sum of
-    1 / (60 + rank) over both rankings.
-    """
-
-    position: int
-    id: str
-    score: float
-    text: str
-    metadata: dict[str, Any]
 
 
 class Index:
@@ -95,10 +69,8 @@ class Index:
         self.precision = check_precision(precision)
         self.lexical = lexical
         self._store: Store | None = None
-        self._manifest: Manifest | None = None
         self._segments: list[Segment] = []
-        self._added: dict[int, int] = {}  # digest of an id -> position, of what is in memory
-        self._stored: tuple[NDArray[np.uint64], NDArray[np.intp]] | None = None
+        self._ids = Ids()
 
     def __len__(self) -> int:
         """Count the documents."""
@@ -283,11 +255,8 @@ class Index:
             DownloadError, IntegrityError, IndexFormatError: what is read of a loaded index cannot
                 be, or is not what was saved.
         """
-        self._check_search(query, embedder, k, mode)
-        if isinstance(query, str) and mode != "lexical":
-            vector: ArrayLike | None = cast("Embedder", embedder).encode_query(query)
-        else:
-            vector = None if isinstance(query, str) else query
+        asked = self._asked(query, embedder, k, mode)
+        vector = asked.encode_query(cast("str", query)) if asked else query
         return drive(self._search(query, vector, k, filter, mode), self._store)
 
     async def asearch(
@@ -300,11 +269,8 @@ class Index:
         mode: Mode = "semantic",
     ) -> list[Hit]:
         """Do what `search` does without blocking the event loop."""
-        self._check_search(query, embedder, k, mode)
-        if isinstance(query, str) and mode != "lexical":
-            vector: ArrayLike | None = await cast("Embedder", embedder).aencode_query(query)
-        else:
-            vector = None if isinstance(query, str) else query
+        asked = self._asked(query, embedder, k, mode)
+        vector = await asked.aencode_query(cast("str", query)) if asked else query
         return await adrive(self._search(query, vector, k, filter, mode), self._store)
 
     def save(self, folder: Path | str) -> None:
@@ -362,7 +328,7 @@ class Index:
             precision=manifest.precision,
             lexical=manifest.lexical,
         )
-        index._store, index._manifest = store, manifest
+        index._store, index._ids = store, Ids(manifest)
         index._segments = [(yield from Segment.load(manifest))]
         return index
 
@@ -386,15 +352,14 @@ class Index:
         chosen = (yield from self._new_ids(len(texts))) if ids is None else check_texts(ids)
         rest = [{}] * len(texts) if metadata is None else metadata
         documents = [Document(*one) for one in zip(chosen, texts, map(dict, rest), strict=True)]
-        taken: set[int] = set()
+        taken: set[str] = set()
         for i, document in enumerate(documents):
-            one = _digest(document.id)
-            if one in taken or (yield from self._position(one)) is not None:
+            if document.id in taken or (yield from self._find(document.id)) is not None:
                 raise ValueError(
                     f"ids[{i}]: {document.id!r} was there before; give every document an id of its "
                     "own, or remove the old one first"
                 )
-            taken.add(one)
+            taken.add(document.id)
             try:
                 to_line(document)
             except (TypeError, ValueError) as err:
@@ -406,10 +371,18 @@ class Index:
         found: list[str] = []
         number = sum(map(len, self._segments))
         while len(found) < count:
-            if (yield from self._position(_digest(str(number)))) is None:
+            if (yield from self._find(str(number))) is None:
                 found.append(str(number))
             number += 1
         return found
+
+    def _find(self, name: str) -> Steps[int | None]:
+        """Find the position of an id, unless its document was removed."""
+        position = yield from self._ids.find(name)
+        for segment in self._segments:
+            if position is not None and segment.offset <= position < segment.offset + len(segment):
+                return None if position - segment.offset in segment.removed else position
+        return None
 
     def _append(
         self,
@@ -425,7 +398,7 @@ class Index:
             self._segments.append(Segment.empty(offset, Matrix(self.precision, self.dim)))
         last = self._segments[-1]
         for row, document in enumerate(documents, last.offset + len(last)):
-            self._added[_digest(document.id)] = row
+            self._ids.add(document.id, row)
         cast("MemoryDocuments", last.documents).all += documents
         cast("MemoryLexical", last.lexical).append(texts)
         last.matrix.append(made)
@@ -433,7 +406,7 @@ class Index:
     def _remove(self, ids: list[str]) -> Steps[None]:
         positions = []
         for one in check_texts(ids):
-            position = yield from self._position(_digest(one))
+            position = yield from self._find(one)
             if position is None:
                 raise KeyError(f"no document has the id {one!r}")
             positions.append(position)
@@ -443,98 +416,38 @@ class Index:
             removed = {*segment.removed.tolist(), *inside.tolist()}
             segment.removed = np.array(sorted(removed), np.int64)
 
-    def _position(self, one: int) -> Steps[int | None]:
-        """Find a document by the digest of its id."""
-        position = self._added.get(one)
-        if position is None and self._manifest:
-            if self._stored is None:
-                ids = yield from read_all(self._manifest, "ids")
-                order = np.argsort(ids)
-                self._stored = ids[order], order
-            ids, order = self._stored
-            place = int(np.searchsorted(ids, np.uint64(one)))
-            if place < len(ids) and int(ids[place]) == one:
-                position = int(order[place])
-        if position is None:
-            return None
-        (segment,) = (
-            some for some in self._segments if some.offset <= position < some.offset + len(some)
-        )
-        return None if position - segment.offset in segment.removed else position
-
     def _slice(self, start: int, stop: int | None) -> Steps[list[Document]]:
         kept = [segment.kept() + segment.offset for segment in self._segments]
         positions = np.concatenate([np.empty(0, np.int64), *kept])[start:stop]
         return (yield from documents_of(self._segments, positions.tolist()))
 
-    def _check_search(
-        self, query: str | ArrayLike, embedder: Embedder | None, k: int, mode: str
-    ) -> None:
-        if mode not in get_args(Mode):
-            raise ValueError(f"unknown mode {mode!r}; use one of: {', '.join(get_args(Mode))}")
+    def _asked(
+        self, query: str | ArrayLike, embedder: Embedder | None, k: int, mode: Mode
+    ) -> Embedder | None:
+        """Check the arguments of a search; the embedder, where it has to embed the query."""
         if k < 1:
             raise ValueError(f"k must be at least 1, not {k}")
-        if mode != "semantic":
-            if not isinstance(query, str):
-                raise TypeError(f"mode {mode!r} needs the query as a text")
-            if not self.lexical:
-                raise ValueError(
-                    f"mode {mode!r} needs terms, which this index was built without: lexical=True"
-                )
+        check_mode(mode, query, lexical=self.lexical)
         if embedder is not None:
             self.check(embedder)
-        elif isinstance(query, str) and mode != "lexical":
+        if not isinstance(query, str) or mode == "lexical":
+            return None
+        if embedder is None:
             raise TypeError("search(query, embedder): a text needs the embedder as well")
+        return embedder
 
     def _search(
         self,
         query: str | ArrayLike,
-        vector: ArrayLike | None,
+        vector: str | ArrayLike,
         k: int,
         chosen: Filter | None,
         mode: Mode,
     ) -> Steps[list[Hit]]:
-        accept = accepts(chosen) if chosen is not None else None
-        unit = None if vector is None else self._unit(np.asarray(vector, np.float32))
-
-        def nearest(count: int) -> Steps[Ranking]:
-            yield from ()
-            return by_vector(self._segments, cast("NDArray[np.float32]", unit), count)
-
-        def matching(count: int) -> Steps[Ranking]:
-            return (yield from by_terms(self._segments, cast("str", query), count))
-
-        def take(rank: Callable[[int], Steps[Ranking]], count: int) -> Steps[Ranking]:
-            return (yield from filtered(self._segments, rank, count, accept))
-
-        if mode == "hybrid":
-            count = max(_FUSED, 2 * k)
-            rankings = []
-            for rank in (nearest, matching):
-                positions, _ = yield from take(rank, count)
-                rankings.append(positions.tolist())
-            found = fuse(rankings)[:k]
-        else:
-            positions, scores = yield from take(nearest if mode == "semantic" else matching, k)
-            found = list(zip(positions.tolist(), scores.tolist(), strict=True))
-        documents = yield from documents_of(self._segments, [position for position, _ in found])
-        return [
-            Hit(position, one.id, score, one.text, one.metadata)
-            for (position, score), one in zip(found, documents, strict=True)
-        ]
-
-    def _unit(self, vector: NDArray[np.float32]) -> NDArray[np.float32]:
-        if vector.ndim != 1 and vector.shape[:-1] != (1,):
-            raise ValueError(
-                f"the query must be one vector, not of shape {vector.shape}; search for several "
-                "one after the other"
-            )
-        flat = vector.ravel()
-        if len(flat) != self.dim:
-            raise ValueError(f"the query has {len(flat)} dims and the index {self.dim}")
-        if not np.isfinite(flat).all():
-            raise ValueError("the query's vector is not finite, so that it ranks nothing")
-        return normalize(flat)
+        accept = None if chosen is None else accepts(chosen)
+        made = None if isinstance(vector, str) else unit(vector, self.dim)
+        text = query if isinstance(query, str) else ""
+        return (yield from search(self._segments, text, made, k=k, accept=accept, mode=mode))
 
     def _save(self, folder: Path) -> Steps[None]:
         with IndexWriter(
@@ -550,7 +463,3 @@ class Index:
                     rows = kept[start : start + _SAVED]
                     documents = yield from segment.documents.get(rows.tolist())
                     writer.append(documents, segment.matrix.take(rows))
-
-
-def _digest(text: str) -> int:
-    return digest(text.encode("utf-8", "surrogatepass"))

@@ -200,7 +200,7 @@ def among(rows: Rows, some: Rows) -> NDArray[np.bool_]:
     if not len(some):
         return np.zeros(len(rows), bool)
     places = np.minimum(np.searchsorted(some, rows), len(some) - 1)
-    return some[places] == rows
+    return cast("NDArray[np.bool_]", some[places] == rows)
 
 
 def best(rows: Rows, scores: Scores, count: int) -> tuple[Rows, Scores]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
 
@@ -88,24 +89,26 @@ class Store(Protocol):
 
 def drive(steps: Steps[T], store: Store | None) -> T:
     """Run to the end, reading what is asked for."""
-    try:
-        parts = next(steps)
-        while True:
-            parts = steps.send(store.read(parts) if store else [])
-    except StopIteration as end:
-        result: T = end.value
-        return result
+    with closing(steps):
+        try:
+            parts = next(steps)
+            while True:
+                parts = steps.send(store.read(parts) if store else [])
+        except StopIteration as end:
+            result: T = end.value
+            return result
 
 
 async def adrive(steps: Steps[T], store: Store | None) -> T:
     """Do what `drive` does without blocking the event loop."""
-    try:
-        parts = next(steps)
-        while True:
-            parts = steps.send(await store.aread(parts) if store else [])
-    except StopIteration as end:
-        result: T = end.value
-        return result
+    with closing(steps):
+        try:
+            parts = next(steps)
+            while True:
+                parts = steps.send(await store.aread(parts) if store else [])
+        except StopIteration as end:
+            result: T = end.value
+            return result
 
 
 def read_all(manifest: Manifest, kind: str) -> Steps[NDArray[Any]]:

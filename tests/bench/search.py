@@ -1,0 +1,182 @@
+"""Search in the browser: latency, recall and memory of large indexes, beside hnswlib-wasm."""
+
+from __future__ import annotations
+
+import json
+import statistics
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import web
+from corpora import embedded, paragraphs
+from numpy.typing import NDArray
+from playwright.sync_api import Browser, Page, Playwright
+from write_index import grown
+
+from conftest import SUB_PATH, open_tab, serving_tests
+from twinvec import Embedder
+from twinvec.pins import EMBEDDED
+
+REAL, QUERIES, K = 60_000, 50, 10
+SETTLED = 3000  # milliseconds, after which memory is told
+WRITER = Path(__file__).with_name("write_index.py")
+
+OPEN = """async (name) => {
+  const start = performance.now();
+  globalThis.index = await extractor.openIndex(name);
+  return (performance.now() - start) / 1000;
+}"""
+SEARCH = """async ([queries, k]) => {
+  const found = [];
+  for (const query of queries) {
+    const start = performance.now();
+    const hits = await index.search(new Float32Array(query), { k });
+    found.push([performance.now() - start, hits.map(({ position }) => position)]);
+  }
+  return found;
+}"""
+
+
+class Corpus:
+    """Real vectors, queries, and the nearest of any number of them."""
+
+    def __init__(self, folder: Path) -> None:
+        texts = paragraphs(REAL + 8 * QUERIES)
+        embedder = Embedder.from_pretrained(EMBEDDED.name, max_length=64)
+        self.real = embedded(texts[:REAL], embedder, "passages")
+        # The beginning of a paragraph that is not in the index.
+        asked = [" ".join(text.split()[:10]) for text in texts[REAL:]]
+        self.queries = embedded(asked, embedder, "queries")[:QUERIES]
+        embedder.close()
+        folder.mkdir(parents=True)
+        self.file = folder / "real.npy"
+        np.save(self.file, self.real)
+        fingerprint = Embedder.from_pretrained(EMBEDDED.name).fingerprint
+        setting = json.dumps({"texts": texts[:REAL], "fingerprint": fingerprint})
+        self.file.with_suffix(".json").write_text(setting, encoding="utf-8")
+
+    def nearest(self, count: int) -> list[set[int]]:
+        """Find the exact `K` nearest of each query among so many, and what is as near as the last.
+
+        Paragraphs whose first 64 tokens are the same have equal vectors.
+        """
+        scores = np.concatenate([batch @ self.queries.T for batch in grown(self.real, count)])
+        last = np.partition(scores, count - K, axis=0)[count - K]
+        return [set(np.flatnonzero(column).tolist()) for column in (scores >= last - 1e-6).T]
+
+    def write(self, folder: Path, count: int, precision: str, *, lexical: bool) -> dict[str, Any]:
+        """Write an index in a process of its own; seconds, its peak memory, bytes on disk."""
+        options = json.dumps({"precision": precision, "lexical": lexical})
+        places = map(str, (WRITER, folder, self.file, count))
+        command = [sys.executable, *places, options]
+        answer = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+        found: dict[str, Any] = json.loads(answer.stdout)
+        return found
+
+
+def measure(playwright: Playwright, folder: Path, *, quick: bool) -> dict[str, Any]:
+    """Measure every size and precision, each in a browser of its own."""
+    corpus = Corpus(folder / "corpus")
+    few, many = (20_000, 60_000) if quick else (100_000, 1_000_000)
+    found: dict[str, Any] = {}
+    with site(folder / "site") as (address, public):
+        for count in (REAL, few, many):
+            nearest = corpus.nearest(count)
+            for precision in ("float32", "int8", "binary"):
+                if precision == "float32" and count == many:
+                    continue  # 1.5 GB
+                name = f"{count}-{precision}"
+                lexical = count == many and precision == "int8"
+                written = corpus.write(public / name, count, precision, lexical=lexical)
+                with web.launched(playwright) as browser:
+                    figures = one(browser, address, name, corpus.queries, nearest)
+                shown = {
+                    "written, MB": written["bytes"] / 1e6,
+                    "writer's peak, MB": written["peak"] / 1e6,
+                }
+                found[f"{count:,} passages, {precision}"] = figures | shown
+        with web.launched(playwright) as browser:
+            figures = peer(browser, address, public, corpus, few)
+        found[f"{few:,} passages, hnswlib-wasm"] = figures
+    return found
+
+
+@contextmanager
+def site(folder: Path) -> Iterator[tuple[str, Path]]:
+    """Serve the built site with the peer's page in it."""
+    with serving_tests(folder) as address:
+        public = folder / SUB_PATH
+        (public / "peers").mkdir()
+        for file in web.PEERS.iterdir():
+            (public / "peers" / file.name).symlink_to(file)
+        yield address, public
+
+
+def one(
+    browser: Browser,
+    address: str,
+    name: str,
+    queries: NDArray[np.float32],
+    nearest: list[set[int]],
+) -> dict[str, Any]:
+    """Open one index and search it: first its documents have to be read, then they are at hand."""
+    tab = open_tab(browser, address)
+    tab.page.set_default_timeout(600_000)
+    tab.encode(["both sessions are up"] * 64)
+    tab.page.wait_for_timeout(SETTLED)
+    before = web.renderer_memory(browser)
+    opened = tab.page.evaluate(OPEN, name)
+    tab.page.evaluate(SEARCH, [queries[:1].tolist(), K])
+    first = tab.page.evaluate(SEARCH, [queries.tolist(), K])
+    again = tab.page.evaluate(SEARCH, [queries.tolist(), K])
+    tab.page.wait_for_timeout(SETTLED)
+    return {
+        "search, ms": _median(again),
+        "search and read 10 documents, ms": _median(first),
+        "recall@10": _recall(again, nearest),
+        "opened in, s": opened,
+        "memory, MB": (web.renderer_memory(browser) - before) / 1e6,
+    }
+
+
+def peer(
+    browser: Browser, address: str, public: Path, corpus: Corpus, count: int
+) -> dict[str, Any]:
+    """Build hnswlib-wasm's index in the page, as it has to be there, and search it."""
+    (public / "peers" / "vectors.bin").write_bytes(
+        b"".join(one.tobytes() for one in grown(corpus.real, count))
+    )
+    (public / "peers" / "queries.bin").write_bytes(corpus.queries.tobytes())
+    nearest = corpus.nearest(count)
+    page: Page = browser.new_context().new_page()
+    page.set_default_timeout(1_800_000)
+    page.goto(f"{address}peers/hnswlib.html")
+    page.wait_for_function("globalThis.ready")
+    before = web.renderer_memory(browser)
+    dim = corpus.real.shape[1]
+    figures: dict[str, Any] = {
+        "built in, s": page.evaluate(f"build('vectors.bin', 'queries.bin', {dim})"),
+        "memory, MB": (web.renderer_memory(browser) - before) / 1e6,
+    }
+    for ef in (50, 200):
+        page.evaluate(f"search({K}, {ef})")
+        found = page.evaluate(f"search({K}, {ef})")
+        figures |= {
+            f"search, ef {ef}, ms": _median(found),
+            f"recall@10, ef {ef}": _recall(found, nearest),
+        }
+    return figures
+
+
+def _median(found: list[Any]) -> float:
+    return float(statistics.median(milliseconds for milliseconds, _ in found))
+
+
+def _recall(found: list[Any], nearest: list[set[int]]) -> float:
+    hits = [len(best & set(rows)) for best, (_, rows) in zip(nearest, found, strict=True)]
+    return float(sum(hits) / (K * len(hits)))
