@@ -38,6 +38,10 @@ __all__ = ["Matrix", "among", "best", "encode"]
 
 _SCANNED = 4096
 _CANDIDATES = (800, 40)  # at least so many, and so many for each hit asked for
+"""Of the ten nearest of 60,000 real paragraphs (all-MiniLM-L6-v2), int8 finds 98.0 % among 200
+candidates, 98.8 % among 400, 99.1 % among 800, 99.3 % among all; of a million, most of them made by
+adding noise of half a vector's length, 95.5, 97.8, 98.5 and (3,200) 98.7 %. 800 cost 0.3 ms more
+than 200."""
 _MARGIN = 1e-5  # of a float32 scan's scores; the largest error at 1,024 dims is below 1e-6
 _BLOCK = 1 << 15  # rows at a time, so that what is computed of them stays in the cache
 _EXACT_BLOCK = 4096
