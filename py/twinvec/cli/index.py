@@ -15,8 +15,8 @@ from twinvec.cli.options import INTERRUPTED, as_json, plural
 from twinvec.dtypes import DTYPES
 from twinvec.embedder import Embedder
 from twinvec.index import Index
-from twinvec.index.core import Mode
 from twinvec.index.format import MANIFEST, Precision
+from twinvec.index.search import Mode
 from twinvec.indexing import write_index
 from twinvec.passages import read_passages
 from twinvec.reopen import reopen
