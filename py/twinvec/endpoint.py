@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
+from twinvec.chunking import Chunker
 from twinvec.embedder import Embedder
 from twinvec.index import Index
+from twinvec.passages import passages_of
 from twinvec.pooling import quantize_embeddings
+from twinvec.readers import Section
 from twinvec.runtime.pyodide import JsStore, js_value, register
 from twinvec.selfcheck import PROBE_POOLING, check, probe_texts
 
@@ -89,6 +92,26 @@ class Endpoint:
         index.check(self._embedder)
         self._indexes.append(index)
         return {"handle": len(self._indexes) - 1, "size": len(index)}
+
+    async def create_index(self) -> dict[str, int]:
+        """Begin an empty index of this model."""
+        dim = self._embedder.info.dim
+        self._indexes.append(Index(self._embedder.fingerprint, dim=dim))
+        return {"handle": len(self._indexes) - 1, "size": 0}
+
+    async def save(self, handle: int, location: str) -> None:
+        """Write an index into a folder, or a `.zip` file, of Pyodide's file system."""
+        await self._indexes[handle].asave(location)
+
+    async def passages(self, source: str, sections: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Cut a file, which the page has read as sections, into documents."""
+        found = passages_of((Section(**one) for one in sections), Chunker(self._embedder), source)
+        return [asdict(document) for document in found]
+
+    async def remove(self, handle: int, ids: list[str]) -> dict[str, int]:
+        """Remove documents of an index."""
+        await self._indexes[handle].aremove(ids)
+        return {"size": len(self._indexes[handle])}
 
     async def add(
         self,
