@@ -56,10 +56,11 @@ export async function fetchRange(url, start, stop) {
 
 /**
  * @param {URL} url
+ * @param {RequestInit} [options]
  * @returns {Promise<any>}
  */
-export async function fetchJson(url) {
-  const response = await fetchFile(url);
+export async function fetchJson(url, options) {
+  const response = await fetchFile(url, options);
   try {
     return await response.json();
   } catch {

@@ -80,6 +80,7 @@ export class Tensor {
  *   what the model takes whole, as `twinvec index` does; `source` is its name
  * @property {(texts: string | string[]) => Promise<number[]>} countTokens  of each text, special
  *   ones and those beyond `versions.fingerprint.max_length` included
+ * @property {boolean} ended  whether the workers ended, so that nothing can be asked any more
  * @property {() => Promise<void>} dispose  end the workers and give their memory back
  *
  * @typedef {((texts: string | string[], options?: ExtractorOptions) => Promise<Tensor>)
@@ -135,7 +136,7 @@ export async function pipeline(task, model, options) {
     const { dims, data } = await worker.request("embed", params, { onProgress, signal });
     return new Tensor([...dims], data);
   };
-  return Object.assign(extract, {
+  const members = {
     versions,
     openIndex: async (
       /** @type {string | URL | { stored: string } | Blob} */ source,
@@ -161,7 +162,11 @@ export async function pipeline(task, model, options) {
     countTokens: (/** @type {string | string[]} */ texts) =>
       worker.request("countTokens", { texts: asList(texts) }),
     dispose: async () => worker.terminate(),
-  });
+  };
+  const ended = { get: () => worker.ended !== null };
+  return /** @type {Extractor} */ (
+    Object.defineProperty(Object.assign(extract, members), "ended", ended)
+  );
 }
 
 /** An index that Python holds in the worker; see `openIndex`. */
