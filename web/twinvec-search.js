@@ -105,7 +105,8 @@ const SHOWN = /(\/|\.html?|\.xhtml|\.txt|\.pdf)$/i;
 const pipelines = new Map();
 
 /**
- * A search box. A hit that is chosen is a cancelable event `hit` with the `Hit` as its `detail`;
+ * A search box. It tells `progress` and `ready` of loading, and `failure`, as events. A hit that is
+ * chosen is a cancelable event `hit` with the `Hit` as its `detail`;
  * unless it is canceled, the hit's page is opened.
  */
 export class TwinvecSearch extends HTMLElement {
@@ -234,6 +235,7 @@ export class TwinvecSearch extends HTMLElement {
       const extractor = await shared(options, (event) => this.#tell(event));
       const index = await extractor.openIndex(address);
       if (this.hasAttribute("offline")) index.keepOffline().catch(console.warn);
+      this.dispatchEvent(new CustomEvent("ready"));
       return { extractor, index };
     } finally {
       this.#bar.hidden = true;
@@ -249,6 +251,11 @@ export class TwinvecSearch extends HTMLElement {
     this.#bar.value = progress;
     const part = `${megabytes(loaded)} of ${megabytes(total)} MB`;
     this.#status.textContent = progress < 100 ? `Loading: ${part}` : "Loading: nearly ready";
+  }
+
+  /** Load before a visitor asks, telling what fails in the box. */
+  preload() {
+    this.#ask(true);
   }
 
   #focus() {

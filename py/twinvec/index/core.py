@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -22,6 +21,7 @@ from twinvec.tokenization import check_texts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+    from pathlib import Path
 
     from numpy.typing import ArrayLike
 
@@ -277,8 +277,9 @@ class Index:
     def save(self, location: Path | str) -> None:
         """Write the index into a folder, made if it is not there; see `format`.
 
-        A location that ends in `.zip` becomes one file instead, the folder as an archive. An index that is there is replaced in one step, so that a crash leaves either. What was
-        loaded from the same folder goes on with the new files.
+        A location that ends in `.zip` becomes one file instead, the folder as an archive. An index
+        that is there is replaced in one step, so that a crash leaves either. What was loaded from
+        the same location goes on with the new files.
 
         Warns with `ParityWarning` where other runtimes' vectors are only near these.
         """

@@ -108,7 +108,7 @@ class PyodideSession:
 
 
 class JsStore:
-    """The files of an index on a web server, or kept in the browser, behind `folder.js`'s `read(parts) -> Promise`."""
+    """The files of an index on a server or in the browser, behind JavaScript's `read(parts)`."""
 
     open_folder: Any = None
     """`(url, report) -> IndexFolder`, which the worker gives."""
