@@ -1,7 +1,7 @@
 /**
  * The page: a search box, texts and files of the visitor's own, and what the browser keeps of them.
  *
- * @import { Hit, Progress, StoredIndex, Versions } from "./protocol.js"
+ * @import { Progress, StoredIndex, Versions } from "./protocol.js"
  * @import { Extractor, SearchIndex } from "./twinvec.js"
  * @import { TwinvecSearch } from "./twinvec-search.js"
  * @typedef {{ text: string, id?: string, metadata?: object }} Passage
@@ -58,7 +58,7 @@ try {
   const { listStored, removeStored } = await import("./twinvec.js");
   await import("./twinvec-search.js");
   await chooseIndex();
-  box.addEventListener("progress", (event) => showStep(/** @type {CustomEvent} */ (event).detail));
+  box.addEventListener("loading", (event) => showStep(/** @type {CustomEvent} */ (event).detail));
   page.choices.addEventListener("change", choose);
   choose();
   start(readSections, { listStored, removeStored });

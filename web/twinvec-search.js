@@ -105,7 +105,7 @@ const SHOWN = /(\/|\.html?|\.xhtml|\.txt|\.pdf)$/i;
 const pipelines = new Map();
 
 /**
- * A search box. It tells `progress` and `ready` of loading, and `failure`, as events. A hit that is
+ * A search box. It tells `loading`, `ready` and `failure` as events. A hit that is
  * chosen is a cancelable event `hit` with the `Hit` as its `detail`;
  * unless it is canceled, the hit's page is opened.
  */
@@ -245,7 +245,7 @@ export class TwinvecSearch extends HTMLElement {
 
   /** @param {Progress} event */
   #tell(event) {
-    this.dispatchEvent(new CustomEvent("progress", { detail: event }));
+    this.dispatchEvent(new CustomEvent("loading", { detail: event }));
     const { status, progress = 0, loaded = 0, total = 0 } = event;
     if (status !== "progress_total") return;
     this.#bar.value = progress;

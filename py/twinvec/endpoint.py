@@ -9,12 +9,9 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from twinvec.chunking import Chunker
 from twinvec.embedder import Embedder
 from twinvec.index import Index
-from twinvec.passages import passages_of
 from twinvec.pooling import quantize_embeddings
-from twinvec.readers import Section
 from twinvec.runtime.pyodide import JsStore, js_value, register
 from twinvec.selfcheck import PROBE_POOLING, check, probe_texts
 
@@ -105,6 +102,11 @@ class Endpoint:
 
     async def passages(self, source: str, sections: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """Cut a file, which the page has read as sections, into documents."""
+        # Imported when it is asked for: start-up is what every visitor waits for.
+        from twinvec.chunking import Chunker
+        from twinvec.passages import passages_of
+        from twinvec.readers import Section
+
         found = passages_of((Section(**one) for one in sections), Chunker(self._embedder), source)
         return [asdict(document) for document in found]
 
