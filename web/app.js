@@ -133,7 +133,6 @@ function start(readSections, { listStored, removeStored }) {
       report(done);
       use(index);
     }
-    page.added.textContent = `${counted(passages.length, "passage")} added`;
   }
 
   async function addLines() {
@@ -143,11 +142,13 @@ function start(readSections, { listStored, removeStored }) {
     await addAll(await opened(), passages, (done) => {
       page.texts.value = lines.slice(done).join("\n"); // what is left, should something fail
     });
+    page.added.textContent = `${counted(lines.length, "text")} added`;
   }
 
   /** @param {File[]} files */
   async function addFiles(files) {
     const extractor = await opened();
+    let count = 0;
     for (const file of files) {
       if (/\.zip$/i.test(file.name)) {
         use(await extractor.openIndex(file));
@@ -156,7 +157,10 @@ function start(readSections, { listStored, removeStored }) {
         continue;
       }
       page.added.textContent = `reading ${file.name}`;
-      await addAll(extractor, await extractor.passages(file.name, await readSections(file)));
+      const passages = await extractor.passages(file.name, await readSections(file));
+      await addAll(extractor, passages);
+      count += passages.length;
+      page.added.textContent = `${counted(count, "passage")} added`;
     }
   }
 
@@ -185,7 +189,7 @@ function start(readSections, { listStored, removeStored }) {
     const kept = await listStored();
     page.kept.replaceChildren(
       ...kept.map(({ name, size, bytes }) => {
-        const note = `${counted(size, "passage")}, ${(bytes / 1e6).toFixed(1)} MB`;
+        const note = `${counted(size, "passage")}, ${Math.ceil(bytes / 1000).toLocaleString("en")} kB`;
         const open = element("button", { type: "button", "aria-label": `Open ${name}` }, "Open");
         const remove = element("button", { type: "button", "aria-label": `Delete ${name}` }, "Delete");
         open.addEventListener("click", () =>
