@@ -14,7 +14,8 @@ pytestmark = pytest.mark.browser
 KEPT = """async () => {
   const cache = await caches.open("twinvec");
   const urls = (await cache.keys()).map(({ url }) => url);
-  return ["documents-", "postings-", ".onnx"].every((part) => urls.some((url) => url.includes(part)));
+  const parts = ["documents-", "postings-", ".onnx"];
+  return parts.every((part) => urls.some((url) => url.includes(part)));
 }"""
 
 

@@ -127,7 +127,8 @@ def test_files_are_dropped(page: Page) -> None:
           const dataTransfer = new DataTransfer();
           dataTransfer.items.add(new File(["A giraffe."], "dropped.txt"));
           const own = document.querySelector("#own");
-          own.dispatchEvent(new DragEvent("drop", { dataTransfer, bubbles: true, cancelable: true }));
+          const options = { dataTransfer, bubbles: true, cancelable: true };
+          own.dispatchEvent(new DragEvent("drop", options));
         }"""
     )
     expect(page.locator("#added")).to_have_text("1 passage added")

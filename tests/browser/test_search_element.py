@@ -193,7 +193,8 @@ def test_stale_answers_are_dropped(opened: Page) -> None:
           globalThis.shown = [];
           const box = document.querySelector("twinvec-search");
           const list = box.shadowRoot.querySelector("#hits");
-          new MutationObserver(() => shown.push(list.textContent)).observe(list, { childList: true });
+          const watcher = new MutationObserver(() => shown.push(list.textContent));
+          watcher.observe(list, { childList: true });
           globalThis.searches = 0;
           const { postMessage } = Worker.prototype;
           Worker.prototype.postMessage = function (message, ...rest) {
@@ -297,5 +298,5 @@ def test_it_finds_the_weights_that_the_index_was_built_with(
         page.context.on("request", lambda request: asked.append(request.url))
         page.goto(root)
         search(page, "panda")
-        assert [url for url in asked if ".onnx" in url][0].endswith("model_w8.onnx")
+        assert next(url for url in asked if ".onnx" in url).endswith("model_w8.onnx")
         page.context.close()

@@ -61,7 +61,10 @@ def exported(tab: Tab, source: str) -> bytes:
 
 def imported(tab: Tab, content: bytes) -> Any:
     return tab.page.evaluate(
-        f"async (text) => ({SEARCH})(new Blob([Uint8Array.from(atob(text), (c) => c.charCodeAt(0))]))",
+        f"""async (text) => {{
+          const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+          return ({SEARCH})(new Blob([bytes]));
+        }}""",
         base64.b64encode(content).decode(),
     )
 
@@ -175,5 +178,5 @@ def test_one_file_goes_both_ways(visitor: Tab, embedder: Embedder, tmp_path: Pat
 
 
 def test_a_foreign_file_is_told(visitor: Tab) -> None:
-    with pytest.raises(Error, match="IndexFormatError: .* cannot be read as a ZIP archive"):
+    with pytest.raises(Error, match=r"IndexFormatError: .* cannot be read as a ZIP archive"):
         imported(visitor, b"no archive")
