@@ -1,13 +1,14 @@
 /**
- * The page: loading steps, a query, ranked texts, texts of one's own. DOM only.
+ * The page: a search box, texts and files of the visitor's own, and what the browser keeps of them.
  *
- * @import { Document, Hit, Progress, Versions } from "./protocol.js"
- * @import { SearchIndex } from "./twinvec.js"
+ * @import { Progress, StoredIndex, Versions } from "./protocol.js"
+ * @import { Extractor, SearchIndex } from "./twinvec.js"
+ * @import { TwinvecSearch } from "./twinvec-search.js"
+ * @typedef {{ text: string, id?: string, metadata?: object }} Passage
  */
 
-/** So many texts are embedded between two looks at the ranking. */
-const CHUNK = 8;
-const SHOWN = 50;
+/** So many passages are embedded between two looks at the ranking. */
+const CHUNK = 16;
 
 /**
  * @template {Element} T
@@ -22,163 +23,264 @@ function find(selector, type) {
 }
 
 const page = {
-  loading: find("#loading", HTMLElement),
-  title: find("#loading h2", HTMLElement),
-  steps: find("#steps", HTMLUListElement),
+  choices: find("#choices", HTMLFormElement),
+  ownChoice: find("#choices [value=own]", HTMLInputElement),
+  siteName: find("#site-name", HTMLElement),
+  ownName: find("#own-name", HTMLElement),
   failure: find("#failure", HTMLElement),
   reason: find("#failure p", HTMLElement),
-  reload: find("#failure button", HTMLButtonElement),
-  search: find("#search", HTMLFormElement),
-  query: find("#query", HTMLInputElement),
-  summary: find("#summary", HTMLElement),
-  results: find("#results", HTMLOListElement),
+  own: find("#own", HTMLElement),
   add: find("#add", HTMLFormElement),
   texts: find("#texts", HTMLTextAreaElement),
   button: find("#add button", HTMLButtonElement),
+  files: find("#files", HTMLInputElement),
   adding: find("#adding", HTMLProgressElement),
   added: find("#added", HTMLElement),
   truncated: find("#truncated", HTMLElement),
+  keep: find("#keep", HTMLFormElement),
+  name: find("#name", HTMLInputElement),
+  export: find("#export", HTMLButtonElement),
+  kept: find("#kept", HTMLUListElement),
+  keeping: find("#keeping", HTMLElement),
+  loading: find("#loading", HTMLDetailsElement),
+  steps: find("#steps", HTMLUListElement),
   versions: find("#versions", HTMLElement),
 };
 export {}; // a module, in which the page may wait
 
-page.search.addEventListener("submit", (event) => event.preventDefault());
-page.reload.addEventListener("click", () => location.reload());
+const box = /** @type {TwinvecSearch} */ (find("twinvec-search", HTMLElement));
+/** @type {SearchIndex | undefined} */
+let own;
 
 try {
   // Imported here, so that a module that is missing is told like everything else.
-  const { fetchJson } = await import("./download.js");
-  const { pipeline } = await import("./twinvec.js");
-  // Asked for first, so that a site without an index is told at once.
-  await fetchJson(new URL("index/index.json", document.baseURI));
-  const extractor = await pipeline("feature-extraction", undefined, { progress_callback: showStep });
-  const index = await extractor.openIndex("index/");
-  page.versions.textContent = described(extractor.versions);
-  start(index, extractor.versions.fingerprint.max_length);
+  const { readSections } = await import("./files.js");
+  const { listStored, removeStored } = await import("./twinvec.js");
+  await import("./twinvec-search.js");
+  await chooseIndex();
+  box.addEventListener("loading", (event) => showStep(/** @type {CustomEvent} */ (event).detail));
+  page.choices.addEventListener("change", choose);
+  choose();
+  start(readSections, { listStored, removeStored });
 } catch (error) {
-  page.title.textContent = "Loading failed";
-  for (const bar of page.steps.querySelectorAll("progress")) bar.value ||= 0; // ends its animation
   fail(error);
 }
 
-/**
- * @param {Versions} versions
- * @returns {string}
- */
-function described({ model, dtype, parity, deviation, python, pyodide, onnxruntime, sessions }) {
-  const checked =
-    deviation === undefined ? "" : ` Its vectors were checked: ${deviation.toExponential(1)} from CPython's.`;
-  return (
-    `Answered by ${model} (${dtype}: ${parity} parity), Python ${python} in Pyodide ${pyodide}, ` +
-    `ONNX Runtime Web ${onnxruntime}, ${sessions} session${sessions === 1 ? "" : "s"}.${checked}`
-  );
+/** Search the documentation that `build.py` indexes, or else what `twinvec site` wrote. */
+async function chooseIndex() {
+  const { ok } = await fetch("search/index.json", { cache: "no-cache" });
+  box.setAttribute("index", ok ? "search/" : "index/");
+  box.setAttribute("label", ok ? "Search Python's documentation" : "Search this site's texts");
+  box.setAttribute("placeholder", ok ? "How do I read a file line by line?" : "What is a panda?");
+  page.siteName.textContent = ok ? "Python's documentation" : "this site's texts";
+}
+
+function choose() {
+  const chosen = new FormData(page.choices);
+  box.setAttribute("mode", `${chosen.get("mode")}`);
+  box.searchIndex = chosen.get("corpus") === "own" ? own : undefined;
 }
 
 /**
- * @param {SearchIndex} index
- * @param {number} maxLength  tokens that the model takes
+ * @param {typeof import("./files.js").readSections} readSections
+ * @param {{ listStored: () => Promise<StoredIndex[]>,
+ *   removeStored: (name: string) => Promise<void> }} stored
  */
-function start(index, maxLength) {
-  let wanted = false;
-  /** @type {Promise<void> | undefined} */
-  let ranking;
+function start(readSections, { listStored, removeStored }) {
+  /** @type {string | undefined} */
+  let told;
+  /** Load; the box tells what fails, and offers to try again. */
+  const opened = async () => {
+    const { extractor, index } = await box.load();
+    page.versions.textContent = told ??= described(extractor.versions, index.size);
+    return extractor;
+  };
 
-  /** Rank again; what was typed meanwhile is one more search, not one a key. */
-  function rank() {
-    wanted = true;
-    ranking ??= (async () => {
-      while (wanted) {
-        wanted = false;
-        await rankOnce();
+  /** @param {SearchIndex} index */
+  function use(index) {
+    own = index;
+    page.ownName.textContent = `your texts (${index.size.toLocaleString("en")})`;
+    page.ownChoice.disabled = false;
+    page.ownChoice.checked = true;
+    page.keep.hidden = false;
+    choose();
+  }
+
+  /**
+   * @param {Extractor} extractor
+   * @param {Passage[]} passages
+   * @param {(done: number) => void} [report]
+   */
+  async function addAll(extractor, passages, report = () => {}) {
+    const index = own ?? (await extractor.createIndex());
+    const before = new Set(passages.map(({ metadata }) => /** @type {any} */ (metadata)?.source));
+    before.delete(undefined);
+    const old = (await index.documents()).filter(({ metadata }) => before.has(metadata.source));
+    if (old.length > 0) await index.remove(old.map(({ id }) => id)); // a newer version of a file
+    for (let done = 0; done < passages.length; ) {
+      const chunk = passages.slice(done, done + CHUNK);
+      const ids = chunk.flatMap(({ id }) => (id === undefined ? [] : [id]));
+      const metadata = chunk.map((one) => one.metadata ?? {});
+      const texts = chunk.map(({ text }) => text);
+      const { truncated } = await index.add(texts, { ...(ids.length && { ids }), metadata });
+      const { max_length } = extractor.versions.fingerprint;
+      if (truncated > 0) {
+        const which = counted(truncated, "text");
+        page.truncated.textContent = `${which} longer than ${max_length} tokens: only the beginning counts.`;
       }
-    })().finally(() => (ranking = undefined));
-    return ranking;
-  }
-
-  async function rankOnce() {
-    const query = page.query.value.trim();
-    if (query === "") {
-      showTexts(await index.documents(0, SHOWN), index.size);
-      return;
+      done += chunk.length;
+      page.adding.value = done / passages.length;
+      report(done);
+      use(index);
     }
-    const hits = await index.search(query, { k: SHOWN });
-    showHits(hits, index.size);
-    page.failure.hidden = true;
   }
 
-  async function add() {
+  async function addLines() {
     const lines = page.texts.value.split("\n").filter((line) => line.trim() !== "");
     if (lines.length === 0) return;
+    const passages = lines.map((text) => ({ text }));
+    await addAll(await opened(), passages, (done) => {
+      page.texts.value = lines.slice(done).join("\n"); // what is left, should something fail
+    });
+    page.added.textContent = `${counted(lines.length, "text")} added`;
+  }
+
+  /** @param {File[]} files */
+  async function addFiles(files) {
+    const extractor = await opened();
+    let count = 0;
+    for (const file of files) {
+      if (/\.zip$/i.test(file.name)) {
+        use(await extractor.openIndex(file));
+        page.name.value = file.name.replace(/\.zip$/i, "");
+        page.added.textContent = `${file.name} opened`;
+        continue;
+      }
+      page.added.textContent = `reading ${file.name}`;
+      const passages = await extractor.passages(file.name, await readSections(file));
+      await addAll(extractor, passages);
+      count += passages.length;
+      page.added.textContent = `${counted(count, "passage")} added`;
+    }
+  }
+
+  /** @type {Promise<void> | undefined} */
+  let working;
+  /** @param {() => Promise<void>} work */
+  function busy(work) {
+    if (working) return; // one at a time
+    page.failure.hidden = true;
     page.texts.readOnly = true; // not disabled: the keyboard's focus stays
     page.button.ariaDisabled = "true";
     page.added.textContent = "";
+    page.adding.value = 0;
     page.adding.hidden = false;
-    for (let done = 0; done < lines.length; ) {
-      const chunk = lines.slice(done, done + CHUNK);
-      const { truncated } = await index.add(chunk);
-      if (truncated > 0) {
-        page.truncated.textContent =
-          `${counted(truncated)} longer than ${maxLength} tokens: only the beginning counts.`;
-      }
-      done += chunk.length;
-      page.adding.value = done / lines.length;
-      page.texts.value = lines.slice(done).join("\n"); // what is left, should something fail
-      await rank();
-    }
-    page.added.textContent = `${counted(lines.length)} added`;
-  }
-
-  page.query.addEventListener("input", () => rank().catch(fail));
-  page.add.addEventListener("submit", (event) => {
-    event.preventDefault();
-    if (page.texts.readOnly) return; // one at a time
-    add()
+    working = work()
       .catch(fail)
       .finally(() => {
+        working = undefined;
         page.texts.readOnly = false;
         page.button.ariaDisabled = null;
         page.adding.hidden = true;
       });
+  }
+
+  async function showKept() {
+    const kept = await listStored();
+    page.kept.replaceChildren(
+      ...kept.map(({ name, size, bytes }) => {
+        const note = `${counted(size, "passage")}, ${Math.ceil(bytes / 1000).toLocaleString("en")} kB`;
+        const open = element("button", { type: "button", "aria-label": `Open ${name}` }, "Open");
+        const remove = element("button", { type: "button", "aria-label": `Delete ${name}` }, "Delete");
+        open.addEventListener("click", () =>
+          tell(async () => {
+            use(await (await opened()).openIndex({ stored: name }));
+            page.name.value = name;
+            return `“${name}” opened`;
+          }),
+        );
+        remove.addEventListener("click", () =>
+          tell(async () => {
+            await removeStored(name);
+            await showKept();
+            return `“${name}” deleted`;
+          }),
+        );
+        return element("li", {}, element("strong", {}, name), element("small", {}, note), open, remove);
+      }),
+    );
+  }
+
+  /** @param {() => Promise<string>} work */
+  function tell(work) {
+    page.failure.hidden = true;
+    page.keeping.textContent = "";
+    work().then((done) => (page.keeping.textContent = done), fail);
+  }
+
+  page.add.addEventListener("submit", (event) => {
+    event.preventDefault();
+    busy(addLines);
   });
-  for (const control of [page.texts, page.button]) control.disabled = false;
-  page.loading.hidden = true;
-  rank().catch(fail);
-}
-
-/**
- * @param {Document[]} documents
- * @param {number} count
- */
-function showTexts(documents, count) {
-  page.summary.textContent = counted(count);
-  page.results.replaceChildren(
-    ...documents.map(({ text }) => element("li", {}, element("span", {}, text))),
-  );
-}
-
-/**
- * @param {Hit[]} hits
- * @param {number} count
- */
-function showHits(hits, count) {
-  page.summary.textContent = `${hits.length} of ${counted(count)}, the nearest in meaning first`;
-  page.results.replaceChildren(
-    ...hits.map(({ text, score }) => {
-      const shown = score.toFixed(4);
-      return element(
-        "li",
-        {},
-        element("span", {}, text),
-        element("data", { value: String(score), title: "cosine similarity" }, shown),
-        element("meter", { min: "0", max: "1", value: String(score), "aria-hidden": "true" }),
-      );
+  page.files.addEventListener("change", () => {
+    const chosen = [...(page.files.files ?? [])];
+    page.files.value = "";
+    busy(() => addFiles(chosen));
+  });
+  page.own.addEventListener("dragover", (event) => {
+    event.preventDefault();
+    page.own.classList.add("over");
+  });
+  page.own.addEventListener("dragleave", () => page.own.classList.remove("over"));
+  page.own.addEventListener("drop", (event) => {
+    event.preventDefault();
+    page.own.classList.remove("over");
+    const dropped = [...(event.dataTransfer?.files ?? [])];
+    if (dropped.length > 0) busy(() => addFiles(dropped));
+  });
+  page.keep.addEventListener("submit", (event) => {
+    event.preventDefault();
+    tell(async () => {
+      await own?.save(page.name.value);
+      await showKept();
+      return `“${page.name.value}” is kept in this browser`;
+    });
+  });
+  page.export.addEventListener("click", () =>
+    tell(async () => {
+      if (!own) return "";
+      const href = URL.createObjectURL(await own.export());
+      element("a", { href, download: `${page.name.value || "index"}.zip` }).click();
+      setTimeout(() => URL.revokeObjectURL(href), 60_000);
+      return "saved as a file";
     }),
   );
+  for (const control of [page.texts, page.button, page.files]) control.disabled = false;
+  showKept().catch(console.warn); // a browser that keeps nothing has nothing to list
+  box.addEventListener("ready", () => opened().catch(() => {}));
+  box.preload();
 }
 
-/** @param {number} count */
-function counted(count) {
-  return count === 1 ? "1 text" : `${count} texts`;
+/**
+ * @param {Versions} versions
+ * @param {number} size
+ */
+function described(versions, size) {
+  const { model, dtype, parity, deviation, python, pyodide, onnxruntime, sessions } = versions;
+  const checked =
+    deviation === undefined ? "" : ` Its vectors were checked: ${deviation.toExponential(1)} from CPython's.`;
+  return (
+    `${counted(size, "passage")}. Answered by ${model} (${dtype}: ${parity} parity), Python ${python} ` +
+    `in Pyodide ${pyodide}, ONNX Runtime Web ${onnxruntime}, ${counted(sessions, "session")}.${checked}`
+  );
+}
+
+/**
+ * @param {number} count
+ * @param {string} noun
+ */
+function counted(count, noun) {
+  return `${count.toLocaleString("en")} ${noun}${count === 1 ? "" : "s"}`;
 }
 
 /** @param {Progress} event */

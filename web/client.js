@@ -85,7 +85,7 @@ export class Client {
 
   /** @param {string} reason */
   #end(reason) {
-    this.ended ??= new Error(reason);
+    this.ended ??= named("WorkerError", reason);
     this.#worker.terminate();
     for (const { reject } of this.#pending.values()) reject(this.ended);
     this.#pending.clear();

@@ -56,10 +56,11 @@ export async function fetchRange(url, start, stop) {
 
 /**
  * @param {URL} url
+ * @param {RequestInit} [options]
  * @returns {Promise<any>}
  */
-export async function fetchJson(url) {
-  const response = await fetchFile(url);
+export async function fetchJson(url, options) {
+  const response = await fetchFile(url, options);
   try {
     return await response.json();
   } catch {
@@ -76,15 +77,17 @@ const CACHE = "twinvec";
  *
  * @param {ModelFile} file
  * @param {Uint8Array<ArrayBuffer>} content
+ * @returns {Promise<boolean>}  whether it is kept
  */
 export async function keep({ url, sha256 }, content) {
   try {
     const cache = await caches.open(CACHE);
-    if (await cache.match(keyOf(url, sha256))) return;
+    if (await cache.match(keyOf(url, sha256))) return true;
     await cache.delete(url, { ignoreSearch: true });
     await cache.put(keyOf(url, sha256), new Response(content));
+    return true;
   } catch {
-    // the next visit downloads it again
+    return false; // the next visit downloads it again
   }
 }
 

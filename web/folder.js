@@ -4,6 +4,7 @@
  * @import { Part, Shard } from "./protocol.js"
  */
 
+import { named } from "./client.js";
 import { fetchFile, fetchRange, fetchVerified, keep, keepOnly } from "./download.js";
 
 const SHARD = /^[a-z]+-[0-9a-f]{16}\.(npy|jsonl)$/;
@@ -16,6 +17,8 @@ export class IndexFolder {
   verifies = Boolean(globalThis.crypto?.subtle);
   /** @type {Map<string, Promise<Uint8Array<ArrayBuffer>>>} */
   #held = new Map();
+  /** @type {{ shards: Record<string, Shard[]> } | undefined} */
+  #manifest;
   #loaded = 0;
   #total = 0;
   #url;
@@ -55,11 +58,36 @@ export class IndexFolder {
     }
   }
 
+  /**
+   * Keep all files in the browser, so that the index is searched without a connection too.
+   *
+   * @param {(loaded: number, total: number) => void} report  of bytes
+   */
+  async keepOffline(report) {
+    const shards = Object.values(this.#manifest?.shards ?? {}).flat();
+    const total = shards.reduce((sum, { bytes }) => sum + bytes, 0);
+    let loaded = 0;
+    for (const shard of shards) {
+      const wanted = this.#file(shard);
+      if (!(await keep(wanted, await fetchVerified(wanted, () => {})))) {
+        const what = `${this.#url} (${(total / 1e6).toFixed(1)} MB) cannot be kept for offline use`;
+        throw named("StorageError", `${what}: the disk is full, or this browser keeps nothing here`);
+      }
+      report((loaded += shard.bytes), total);
+    }
+  }
+
   /** @param {Part} part */
   async #read({ shard, start, stop }) {
     if (!shard) {
       const response = await fetchFile(new URL("index.json", this.#url), { cache: "no-cache" });
-      return new Uint8Array(await response.arrayBuffer());
+      const content = new Uint8Array(await response.arrayBuffer());
+      try {
+        this.#manifest = JSON.parse(new TextDecoder().decode(content));
+      } catch {
+        // told by Python
+      }
+      return content;
     }
     if (stop === undefined) return this.#whole(shard, true);
     if (!this.#held.has(shard.file)) {
@@ -84,17 +112,22 @@ export class IndexFolder {
    * @param {Shard} shard
    * @param {boolean} counted
    */
-  async #whole({ file, bytes, sha256 }, counted) {
-    const wanted = { path: file, url: new URL(file, this.#url).href, bytes, sha256 };
+  async #whole(shard, counted) {
+    const wanted = this.#file(shard);
     const content = await fetchVerified(wanted, ({ loaded }) => {
       if (counted && loaded !== undefined) this.#progress(loaded);
     });
     if (counted) {
-      this.#loaded += bytes;
+      this.#loaded += shard.bytes;
       this.#progress(0);
     }
     await keep(wanted, content);
     return content;
+  }
+
+  /** @param {Shard} shard */
+  #file({ file, bytes, sha256 }) {
+    return { path: file, url: new URL(file, this.#url).href, bytes, sha256 };
   }
 
   /** @param {number} more  bytes of the shard that is under way */

@@ -2,13 +2,20 @@
  * What travels between the page, its worker and the session workers. Types only.
  *
  * @typedef {object} WorkerMethods
- *   What the page asks of `worker.js`, and, but for `load`, these of `twinvec.endpoint` in Python.
+ *   What the page asks of `worker.js`, and most of this `worker.js` of `twinvec.endpoint` in Python.
  * @property {(params: { base: string, model?: string, dtype?: string, device: Device,
  *   max_length?: number, truncate_dim?: number, self_check: boolean }) => Versions} load
  * @property {(params: { texts: string[], prompt: string, pooling: string, normalize: boolean,
  *   precision: string }) => Embeddings} embed
  * @property {(params: { texts: string[] }) => number[]} countTokens
  * @property {(params: { url: string }) => { handle: number, size: number }} openIndex
+ * @property {(params: { file: ArrayBuffer }) => { handle: number, size: number }} importIndex
+ * @property {(params: {}) => { handle: number, size: number }} createIndex
+ * @property {(params: { handle: number, name: string }) => void} saveIndex
+ * @property {(params: { handle: number }) => Uint8Array<ArrayBuffer>} exportIndex
+ * @property {(params: { url: string }) => void} keepOffline  what `openIndex` opened
+ * @property {(params: { source: string, sections: Section[] }) => Document[]} passages
+ * @property {(params: { handle: number, ids: string[] }) => { size: number }} remove
  * @property {(params: { handle: number, texts: string[], ids?: string[],
  *   metadata?: Metadata[] }) => { truncated: number, size: number }} add
  * @property {(params: { handle: number, start: number, stop?: number }) => Document[]} documents
@@ -101,6 +108,12 @@
  *
  * @typedef {Document & { position: number, score: number }} Hit
  *   `score`: cosine similarity; of the mode "lexical" BM25, of "hybrid" a sum of reciprocal ranks.
+ *
+ * @typedef {{ paragraphs: string[], headings?: string[], anchor?: string, title?: string }} Section
+ *   What stands between two headings of a file; `twinvec.readers.Section` in Python.
+ *
+ * @typedef {{ name: string, size: number, bytes: number }} StoredIndex
+ *   An index that the browser keeps: how many documents it has, and its bytes there.
  *
  * @typedef {{ file: string, rows: number, bytes: number, sha256: string }} Shard
  *   A file of an index.

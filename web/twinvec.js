@@ -3,10 +3,12 @@
  *
  * All work happens in workers; the page is never blocked.
  *
- * @import { Document, Hit, Metadata, Progress, Versions, WorkerMethods } from "./protocol.js"
+ * @import { Document, Hit, Metadata, Progress, Section, Versions, WorkerMethods } from "./protocol.js"
  */
 
 import { Client } from "./client.js";
+
+export { listStored, removeStored } from "./stored.js";
 
 /** Where twinvec's own files are: the folder of this module, unless `base` says otherwise. */
 const HERE = new URL("./", import.meta.url).href;
@@ -69,10 +71,16 @@ export class Tensor {
  *
  * @typedef {object} ExtractorMembers
  * @property {Versions} versions  which model and runtime answer
- * @property {(url: string | URL, options?: { progress_callback?: (progress: Progress) => void })
- *   => Promise<SearchIndex>} openIndex  told of the bytes of its vectors
+ * @property {(source: string | URL | { stored: string } | Blob,
+ *   options?: { progress_callback?: (progress: Progress) => void }) => Promise<SearchIndex>} openIndex
+ *   of an address, of what `index.save(name)` keeps in this browser, or of a file that
+ *   `index.export()` gave; told of the bytes of its vectors
+ * @property {() => Promise<SearchIndex>} createIndex  an empty one
+ * @property {(source: string, sections: Section[]) => Promise<Document[]>} passages  cut a file to
+ *   what the model takes whole, as `twinvec index` does; `source` is its name
  * @property {(texts: string | string[]) => Promise<number[]>} countTokens  of each text, special
  *   ones and those beyond `versions.fingerprint.max_length` included
+ * @property {boolean} ended  whether the workers ended, so that nothing can be asked any more
  * @property {() => Promise<void>} dispose  end the workers and give their memory back
  *
  * @typedef {((texts: string | string[], options?: ExtractorOptions) => Promise<Tensor>)
@@ -128,37 +136,54 @@ export async function pipeline(task, model, options) {
     const { dims, data } = await worker.request("embed", params, { onProgress, signal });
     return new Tensor([...dims], data);
   };
-  return Object.assign(extract, {
+  const members = {
     versions,
     openIndex: async (
-      /** @type {string | URL} */ url,
+      /** @type {string | URL | { stored: string } | Blob} */ source,
       /** @type {{ progress_callback?: (progress: Progress) => void } | undefined} */ options,
     ) => {
       const given = checkOptions("openIndex", options, ["progress_callback"]);
       const { progress_callback: onProgress = () => {} } = given;
-      const params = { url: new URL(`${url}`.replace(/\/*$/, "/"), page()).href };
-      const { handle, size } = await worker.request("openIndex", params, { onProgress });
-      return new SearchIndex(worker, handle, size);
+      if (source instanceof Blob) {
+        const file = await source.arrayBuffer();
+        const opened = worker.request("importIndex", { file }, { onProgress, transfer: [file] });
+        return new SearchIndex(worker, await opened);
+      }
+      const stored = typeof source === "object" && "stored" in source;
+      const url = stored
+        ? `stored:${source.stored}`
+        : new URL(`${source}`.replace(/\/*$/, "/"), page()).href;
+      const opened = await worker.request("openIndex", { url }, { onProgress });
+      return new SearchIndex(worker, opened, stored ? undefined : url);
     },
+    createIndex: async () => new SearchIndex(worker, await worker.request("createIndex", {})),
+    passages: (/** @type {string} */ source, /** @type {Section[]} */ sections) =>
+      worker.request("passages", { source, sections }),
     countTokens: (/** @type {string | string[]} */ texts) =>
       worker.request("countTokens", { texts: asList(texts) }),
     dispose: async () => worker.terminate(),
-  });
+  };
+  const ended = { get: () => worker.ended !== null };
+  return /** @type {Extractor} */ (
+    Object.defineProperty(Object.assign(extract, members), "ended", ended)
+  );
 }
 
 /** An index that Python holds in the worker; see `openIndex`. */
 export class SearchIndex {
   #worker;
   #handle;
+  #url;
 
   /**
    * @param {Client<WorkerMethods>} worker
-   * @param {number} handle
-   * @param {number} size
+   * @param {{ handle: number, size: number }} opened
+   * @param {string} [url]
    */
-  constructor(worker, handle, size) {
+  constructor(worker, { handle, size }, url) {
     this.#worker = worker;
     this.#handle = handle;
+    this.#url = url;
     /** How many documents it has. */
     this.size = size;
   }
@@ -181,6 +206,49 @@ export class SearchIndex {
     const { truncated, size } = await this.#worker.request("add", params, { onProgress, signal });
     this.size = size;
     return { truncated };
+  }
+
+  /**
+   * Remove documents.
+   *
+   * @param {string[]} ids
+   */
+  async remove(ids) {
+    const { size } = await this.#worker.request("remove", { handle: this.#handle, ids });
+    this.size = size;
+  }
+
+  /**
+   * Keep the index in this browser, in place of what it keeps under this name; see `openIndex`,
+   * `listStored` and `removeStored`. Where there is no room for it this is a StorageError.
+   *
+   * @param {string} name
+   */
+  async save(name) {
+    await this.#worker.request("saveIndex", { handle: this.#handle, name });
+  }
+
+  /**
+   * Give the index as one file, which `openIndex` and, in Python, `Index.load("name.zip")` open.
+   *
+   * @returns {Promise<Blob>}
+   */
+  async export() {
+    const content = await this.#worker.request("exportIndex", { handle: this.#handle });
+    return new Blob([content], { type: "application/zip" });
+  }
+
+  /**
+   * Download all files of an index that was opened by its address, for visits without a
+   * connection. Where they cannot be kept this is a StorageError.
+   *
+   * @param {{ progress_callback?: (progress: Progress) => void }} [options]  told of bytes
+   */
+  async keepOffline(options) {
+    const given = checkOptions("keepOffline", options, ["progress_callback"]);
+    const { progress_callback: onProgress = () => {} } = given;
+    if (this.#url === undefined) throw new TypeError("this index was not opened by an address");
+    await this.#worker.request("keepOffline", { url: this.#url }, { onProgress });
   }
 
   /**

@@ -11,6 +11,7 @@ import { errorFromData, serve } from "./client.js";
 import { fetchFile } from "./download.js";
 import { IndexFolder } from "./folder.js";
 import { openModel } from "./host.js";
+import { store, StoredFolder } from "./stored.js";
 
 /** @type {import("pyodide").PyodideInterface} */
 let pyodide;
@@ -25,6 +26,10 @@ const NO_PACKAGES = /** @type {import("pyodide").Lockfile} */ ({
   info: { abi_version: "2026_0", arch: "wasm32", platform: "emscripten_5_0_3" },
   packages: {},
 });
+/** What precedes the name of an index that the browser keeps, in place of an address. */
+const STORED = "stored:";
+/** @type {Map<string, IndexFolder>} */
+const folders = new Map();
 const SITE = "/lib/twinvec";
 
 /** @type {Handlers<WorkerMethods>} */
@@ -55,6 +60,47 @@ const handlers = {
   },
 
   openIndex: async (params, report) => ({ value: await ask("open_index", params, report) }),
+  createIndex: async (params) => ({ value: await ask("create_index", params) }),
+
+  async importIndex({ file }, report) {
+    const url = temporary();
+    pyodide.FS.writeFile(url, new Uint8Array(file)); // stays there: its documents are read from it
+    try {
+      return { value: await ask("open_index", { url }, report) };
+    } catch (error) {
+      pyodide.FS.unlink(url);
+      throw error;
+    }
+  },
+
+  async exportIndex({ handle }) {
+    const location = temporary();
+    await ask("save", { handle, location });
+    const value = pyodide.FS.readFile(location);
+    pyodide.FS.unlink(location);
+    return { value, transfer: [value.buffer] };
+  },
+
+  async saveIndex({ handle, name }) {
+    const location = temporary().replace(".zip", "");
+    try {
+      await ask("save", { handle, location });
+      const names = pyodide.FS.readdir(location).filter((/** @type {string} */ file) => !/^\.+$/.test(file));
+      const read = (/** @type {string} */ file) => () => pyodide.FS.readFile(`${location}/${file}`);
+      await store(name, new Map(names.map((/** @type {string} */ file) => [file, read(file)])));
+    } finally {
+      if (pyodide.FS.analyzePath(location).exists) removeFolder(location);
+    }
+    return { value: undefined };
+  },
+
+  async keepOffline({ url }, report) {
+    await folders.get(url)?.keepOffline((loaded, total) => report({ status: "progress", progress: (100 * loaded) / total, loaded, total }));
+    return { value: undefined };
+  },
+
+  passages: async (params) => ({ value: await ask("passages", params) }),
+  remove: async (params) => ({ value: await ask("remove", params) }),
   countTokens: async (params) => ({ value: await ask("count_tokens", params) }),
   add: async (params, report) => ({ value: await ask("add", params, report) }),
   documents: async (params) => ({ value: await ask("documents", params) }),
@@ -93,8 +139,6 @@ async function openOnGpu(open) {
  */
 async function introduce(loaded, options) {
   const endpoint = pyodide.pyimport("twinvec.endpoint");
-  /** @type {(url: string, report?: (loaded: number, total: number) => void) => IndexFolder} */
-  const openFolder = (url, report) => new IndexFolder(url, report);
   python = endpoint.open_endpoint(loaded, openFolder);
   endpoint.destroy();
   return {
@@ -104,6 +148,32 @@ async function introduce(loaded, options) {
     onnxruntime: loaded.onnxruntime,
     sessions: loaded.sessionCount,
   };
+}
+
+/**
+ * What Python reads an index with.
+ *
+ * @param {string} url
+ * @param {(loaded: number, total: number) => void} [report]
+ */
+function openFolder(url, report) {
+  if (url.startsWith(STORED)) return new StoredFolder(url.slice(STORED.length), report);
+  const folder = new IndexFolder(url, report);
+  folders.set(url, folder);
+  return folder;
+}
+
+/** Name a file of Pyodide's own file system that nothing else has. */
+function temporary() {
+  return `/tmp/index-${crypto.getRandomValues(new Uint32Array(2)).join("-")}.zip`;
+}
+
+/** @param {string} folder  of Pyodide's own file system, without folders in it */
+function removeFolder(folder) {
+  for (const file of pyodide.FS.readdir(folder)) {
+    if (!/^\.+$/.test(file)) pyodide.FS.unlink(`${folder}/${file}`);
+  }
+  pyodide.FS.rmdir(folder);
 }
 
 /**

@@ -29,26 +29,25 @@ __all__ = ["compiled", "numpy_sources", "stdlib_sources", "twinvec_sources"]
 # Patterns of module names. What Pyodide's boot and `import twinvec.endpoint` import, and what these
 # import when they are called; a module that is missing is a ModuleNotFoundError that names it.
 _STDLIB = """
-    __future__ _ast_unparse _collections_abc _colorize _compat_pickle _opcode_metadata
-    _py_warnings _pyodide* _sitebuiltins _ssl _strptime _weakrefset abc annotationlib argparse
-    ast asyncio* base64 bisect bz2 calendar codecs codeop collections* compression* concurrent*
-    contextlib contextvars copy copyreg ctypes* dataclasses datetime decimal dis encodings
-    encodings.aliases encodings.ascii encodings.cp437 encodings.latin_1 encodings.utf_* enum
-    fnmatch functools genericpath gettext glob gzip hashlib heapq importlib importlib._*
-    importlib.abc importlib.machinery importlib.util inspect io json* keyword linecache locale
-    logging lzma ntpath numbers opcode operator os pathlib* pickle platform posixpath pprint
-    pyodide* queue random re re.* reprlib selectors shutil signal site socket ssl stat string*
-    struct subprocess sysconfig tarfile tempfile textwrap threading token tokenize traceback
-    tracemalloc types typing warnings weakref zipfile* zipimport
+    __future__ _ast_unparse _collections_abc _colorize _compat_pickle _opcode_metadata _py_warnings
+    _pyodide* _sitebuiltins _ssl _strptime _weakrefset abc annotationlib argparse ast asyncio*
+    base64 bisect bz2 calendar codecs codeop collections* compression* concurrent* contextlib
+    contextvars copy copyreg csv ctypes* dataclasses datetime decimal dis encodings
+    encodings.aliases encodings.ascii encodings.cp437 encodings.latin_1 encodings.utf_* enum fnmatch
+    functools genericpath gettext glob gzip hashlib heapq importlib importlib._* importlib.abc
+    importlib.machinery importlib.util inspect io ipaddress json* keyword linecache locale logging
+    lzma ntpath numbers opcode operator os pathlib* pickle platform posixpath pprint pyodide* queue
+    random re re.* reprlib selectors shutil signal site socket ssl stat string* struct subprocess
+    sysconfig tarfile tempfile textwrap threading token tokenize traceback tracemalloc types typing
+    urllib urllib.parse warnings weakref zipfile* zipimport
 """
 _NUMPY = """
     numpy numpy.__config__ numpy._* numpy.dtypes numpy.exceptions numpy.lib* numpy.linalg
     numpy.linalg._* numpy.matrixlib* numpy.typing numpy.version
 """
 _NATIVE_ONLY = """
-    bert bytecode chunking cli* convert corpus dynamic fixed_point hub indexing journal markup
-    models node passages pins precompress probes readers reopen runtime.native serve site sources
-    stdlib_docs variants vectors
+    bert bytecode cli* convert dynamic fixed_point hub indexing journal markup models node pins
+    precompress probes reopen runtime.native serve site sources stdlib_docs variants vectors
 """
 
 

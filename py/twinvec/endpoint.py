@@ -90,6 +90,31 @@ class Endpoint:
         self._indexes.append(index)
         return {"handle": len(self._indexes) - 1, "size": len(index)}
 
+    async def create_index(self) -> dict[str, int]:
+        """Begin an empty index of this model."""
+        dim = self._embedder.info.dim
+        self._indexes.append(Index(self._embedder.fingerprint, dim=dim))
+        return {"handle": len(self._indexes) - 1, "size": 0}
+
+    async def save(self, handle: int, location: str) -> None:
+        """Write an index into a folder, or a `.zip` file, of Pyodide's file system."""
+        await self._indexes[handle].asave(location)
+
+    async def passages(self, source: str, sections: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Cut a file, which the page has read as sections, into documents."""
+        # Imported when it is asked for: start-up is what every visitor waits for.
+        from twinvec.chunking import Chunker
+        from twinvec.passages import passages_of
+        from twinvec.readers import Section
+
+        found = passages_of((Section(**one) for one in sections), Chunker(self._embedder), source)
+        return [asdict(document) for document in found]
+
+    async def remove(self, handle: int, ids: list[str]) -> dict[str, int]:
+        """Remove documents of an index."""
+        await self._indexes[handle].aremove(ids)
+        return {"size": len(self._indexes[handle])}
+
     async def add(
         self,
         handle: int,

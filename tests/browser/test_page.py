@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, FilePayload, Page, expect
 
 from conftest import DIST, overlay, serving
-from twinvec import Embedder, cos_sim
-from twinvec.site import SAMPLE_QUERY, SAMPLE_TEXTS
+from twinvec import Embedder, Index
+from twinvec.site import SAMPLE_QUERY
 
 pytestmark = pytest.mark.browser
+
+QUERY = "How do I read a file line by line?"
 
 
 def open_page(browser: Browser, address: str) -> Page:
@@ -29,62 +33,123 @@ def page(browser: Browser) -> Iterator[Page]:
         opened.context.close()
 
 
-def ranking(page: Page) -> list[tuple[str, str]]:
-    rows = page.locator("#results li").all()
-    return [(row.locator("span").inner_text(), row.locator("data").inner_text()) for row in rows]
+def search(page: Page, query: str, count: int = 10) -> None:
+    page.get_by_role("combobox").fill(query)
+    expect(page.get_by_role("option")).to_have_count(count)
 
 
-def test_a_typed_query_ranks_as_natively(page: Page, embedder: Embedder) -> None:
-    page.locator("#query").press_sequentially(SAMPLE_QUERY)
-    expect(page.locator("#results data")).to_have_count(3)
-    expect(page.locator("#results li").first).to_contain_text("giant panda")
-    query = embedder.encode([embedder.info.query_prompt + SAMPLE_QUERY])
-    scores = cos_sim(query, embedder.encode(SAMPLE_TEXTS))[0]
-    expected = sorted(zip(SAMPLE_TEXTS, scores, strict=True), key=lambda pair: -pair[1])
-    assert ranking(page) == [(text, f"{score:.4f}") for text, score in expected]
+def choose(page: Page, name: str) -> None:
+    page.locator("#choices").get_by_text(name, exact=True).click()
+
+
+def upload(page: Page, name: str, content: str | bytes) -> None:
+    data = content.encode() if isinstance(content, str) else content
+    page.set_input_files("#files", [FilePayload(name=name, mimeType="", buffer=data)])
+
+
+def headings(page: Page) -> list[str]:
+    return page.locator("twinvec-search .heading").all_inner_texts()
+
+
+@pytest.mark.parametrize(
+    ("choice", "mode"),
+    [("meaning", "semantic"), ("words", "lexical"), ("meaning and words", "hybrid")],
+)
+def test_it_ranks_the_documentation_as_python_does(
+    page: Page, embedder: Embedder, choice: str, mode: str
+) -> None:
+    choose(page, choice)
+    search(page, QUERY)
+    index = Index.load(DIST / "search")
+    expected = index.search(QUERY, embedder, k=10, mode=mode)  # type: ignore[arg-type]
+    expect(page.get_by_role("option").first).to_contain_text(expected[0].metadata["heading"])
+    assert headings(page) == [hit.metadata["heading"] for hit in expected]
+    links = [option.get_attribute("href") for option in page.get_by_role("option").all()]
+    assert links == [hit.metadata.get("url") for hit in expected]
+    assert any(link and link.startswith("https://docs.python.org/") for link in links)
 
 
 def test_texts_of_ones_own_are_ranked_and_stay_text(page: Page) -> None:
-    page.fill("#query", "markup")
+    choose(page, "meaning")
     page.fill("#texts", "<img src=x onerror=alert(1)> is markup\n\nThe weather is fine")
     page.click("#add button")
     expect(page.locator("#added")).to_have_text("2 texts added")
-    expect(page.locator("#results li").first).to_contain_text("<img src=x onerror=alert(1)>")
-    expect(page.locator("#results img")).to_have_count(0)
+    search(page, "markup", 2)
+    expect(page.get_by_role("option").first).to_contain_text("<img src=x onerror=alert(1)>")
+    expect(page.locator("twinvec-search img")).to_have_count(0)
     expect(page.locator("#texts")).to_have_value("")
-    expect(page.locator("#results li")).to_have_count(5)
     expect(page.locator("#truncated")).to_be_empty()
+    choose(page, "Python's documentation")
+    expect(page.get_by_role("option")).to_have_count(10)
 
 
 def test_a_text_that_is_cut_is_told(page: Page) -> None:
-    expect(page.locator("#truncated")).to_be_empty()
     page.fill("#texts", "short\n" + "word " * 300)
     page.click("#add button")
     cut = "1 text longer than 256 tokens: only the beginning counts."
     expect(page.locator("#truncated")).to_have_text(cut)
 
 
-def test_fast_typing_asks_for_the_last_query_only(page: Page) -> None:
+def test_files_are_cut_into_passages(page: Page) -> None:
+    upload(
+        page,
+        "guide.md",
+        "# Zoo\n\nOpen at nine.\n\n## Zebras\n\n```\n# no heading\n```\n\n" + "They run. " * 200,
+    )
+    expect(page.locator("#added")).to_contain_text("passages added")
+    choose(page, "words")
+    search(page, "zebras", 4)
+    assert set(headings(page)) == {"Zoo > Zebras"}
+    search(page, "no heading", 1)
+    assert headings(page) == ["Zoo > Zebras"]
+    html = "<title>t</title><nav>menu</nav><h2>Bridges</h2><p>Arches <b>carry</b> load.</p>"
+    upload(page, "bridges.HTML", f"{html}<script>nothing</script><pre>a\n  b</pre>")
+    expect(page.locator("#added")).to_have_text("1 passage added")
+    search(page, "arches", 1)
+    expect(page.get_by_role("option")).to_contain_text("Arches carry load.")
+    search(page, "menu nothing", 0)
+    upload(page, "notes.txt", "One.\n\nTwo.")
+    expect(page.locator("#added")).to_have_text("1 passage added")
+    search(page, "two", 1)
+
+
+def test_a_newer_version_of_a_file_replaces_it(page: Page) -> None:
+    upload(page, "notes.txt", "Three elephants.")
+    expect(page.locator("#added")).to_have_text("1 passage added")
+    choose(page, "words")
+    search(page, "elephants", 1)
+    search(page, "two", 0)
+
+
+def test_files_are_dropped(page: Page) -> None:
     page.evaluate(
         """() => {
-          globalThis.searches = 0;
-          const { postMessage } = Worker.prototype;
-          Worker.prototype.postMessage = function (message, ...rest) {
-            if (message.method === "search") searches += 1;
-            return postMessage.call(this, message, ...rest);
-          };
-          const query = document.querySelector("#query");
-          for (let i = 0; i < 200; i++) {
-            query.value = "weather ".repeat(i % 100 + 1);
-            query.dispatchEvent(new Event("input"));
-          }
-          query.value = "What is the weather like?";
-          query.dispatchEvent(new Event("input"));
+          const dataTransfer = new DataTransfer();
+          dataTransfer.items.add(new File(["A giraffe."], "dropped.txt"));
+          const own = document.querySelector("#own");
+          const options = { dataTransfer, bubbles: true, cancelable: true };
+          own.dispatchEvent(new DragEvent("drop", options));
         }"""
     )
-    first = page.locator("#results li").first
-    expect(first).to_contain_text("The weather is fine")
-    assert 1 <= page.evaluate("searches") <= 3
+    expect(page.locator("#added")).to_have_text("1 passage added")
+    choose(page, "words")
+    search(page, "giraffe", 1)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("photo.png", b"\x89PNG", "photo.png: only .txt, .md, .markdown, .html, .htm can be read"),
+        ("latin.txt", b"caf\xe9", "latin.txt is not valid UTF-8"),
+        ("none.zip", b"PK", "cannot be read as a ZIP archive"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_told(
+    page: Page, name: str, content: bytes, message: str
+) -> None:
+    upload(page, name, content)
+    expect(page.locator("#failure")).to_contain_text(message)
+    expect(page.locator("#texts")).to_be_editable()
 
 
 def test_while_adding_the_box_takes_no_text_and_keeps_the_focus(page: Page) -> None:
@@ -96,14 +161,6 @@ def test_while_adding_the_box_takes_no_text_and_keeps_the_focus(page: Page) -> N
     assert page.evaluate("document.activeElement.tagName") == "BUTTON"
     expect(page.locator("#added")).to_have_text("40 texts added")
     expect(page.locator("#texts")).to_be_editable()
-
-
-def test_an_emptied_query_shows_all_texts(page: Page) -> None:
-    page.fill("#query", "anything")
-    expect(page.locator("#results data")).not_to_have_count(0)
-    page.fill("#query", "")
-    expect(page.locator("#results data")).to_have_count(0)
-    expect(page.locator("#results li").first).to_have_text(SAMPLE_TEXTS[0])
 
 
 def test_it_says_what_answers(page: Page, embedder: Embedder) -> None:
@@ -120,10 +177,17 @@ def test_it_says_what_answers(page: Page, embedder: Embedder) -> None:
 def test_it_is_usable_by_keyboard(page: Page) -> None:
     page.locator("h1").click()
     reached = []
-    for _ in range(3):
+    for _ in range(6):
         page.keyboard.press("Tab")
         reached.append(page.evaluate("document.activeElement.id || document.activeElement.tagName"))
-    assert reached == ["query", "texts", "BUTTON"]
+    assert reached == ["INPUT", "INPUT", "TWINVEC-SEARCH", "texts", "BUTTON", "files"]
+
+
+def test_everything_has_a_name(page: Page) -> None:
+    for role in ("textbox", "button", "radio", "combobox"):
+        for one in page.get_by_role(role).all():  # type: ignore[arg-type]
+            snapshot = one.aria_snapshot()
+            assert '"' in snapshot, snapshot
 
 
 def test_it_fits_a_phone(page: Page) -> None:
@@ -131,19 +195,29 @@ def test_it_fits_a_phone(page: Page) -> None:
     page.fill("#texts", "unbroken" * 40)
     page.click("#add button")
     expect(page.locator("#added")).to_have_text("1 text added")
-    width = "document.documentElement.scrollWidth"
-    assert page.evaluate(width) <= 320
+    search(page, "unbroken" * 40, 1)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 320
+    page.set_viewport_size({"width": 1280, "height": 720})
 
 
 def test_a_query_typed_while_loading_is_answered(browser: Browser) -> None:
     with serving(DIST) as address:
         page = browser.new_context().new_page()
         page.goto(address)
-        expect(page.locator("#results li")).to_have_count(3)
-        page.fill("#query", SAMPLE_QUERY)
+        page.get_by_role("combobox").fill(QUERY)
         page.keyboard.press("Enter")
-        expect(page.locator("#results data")).to_have_count(3)
-        assert page.url == address  # the form was not sent
+        expect(page.get_by_role("option")).to_have_count(10)
+        assert page.url == address  # nothing was sent
+        page.context.close()
+
+
+def test_without_the_documentation_it_searches_the_sample(browser: Browser, tmp_path: Path) -> None:
+    folder = overlay(tmp_path)
+    (folder / "docs/search/search").unlink()  # as `twinvec site` makes it
+    with serving(folder) as address:
+        page = open_page(browser, f"{address}docs/search/")
+        search(page, SAMPLE_QUERY, 3)
+        expect(page.get_by_role("option").first).to_contain_text("giant panda")
         page.context.close()
 
 
@@ -161,6 +235,7 @@ def test_loading_shows_every_step_and_never_blocks_the_page(browser: Browser) ->
         )
         page.goto(address)
         expect(page.locator("#versions")).not_to_be_empty()
+        page.click("summary")
         steps = page.locator("#steps li span").all_inner_texts()
         for step in ("pyodide", "numpy", "twinvec", "onnxruntime-web"):
             assert step in steps
@@ -175,13 +250,42 @@ def test_loading_shows_every_step_and_never_blocks_the_page(browser: Browser) ->
         page.context.close()
 
 
-def test_a_failure_is_told(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> None:
-    folder = overlay(tmp_path_factory.mktemp("broken"))
-    (folder / "docs/search/index").unlink()
+def test_a_failure_is_told(browser: Browser, tmp_path: Path) -> None:
+    folder = overlay(tmp_path)
+    for name in ("index", "search"):
+        (folder / "docs/search" / name).unlink()
     with serving(folder) as address:
         page = browser.new_context().new_page()
         page.goto(f"{address}docs/search/")
-        expect(page.get_by_role("alert")).to_contain_text(
-            "index/index.json: the server answered 404"
-        )
+        message = "index/index.json: the server answered 404"
+        expect(page.get_by_role("alert").first).to_contain_text(message)
         page.context.close()
+
+
+def test_texts_are_kept_and_saved_as_a_file(browser: Browser, tmp_path: Path) -> None:
+    with serving(DIST) as address:
+        page = open_page(browser, address)
+        page.fill("#texts", "A panda eats.\nA lion sleeps.")
+        page.click("#add button")
+        expect(page.locator("#added")).to_have_text("2 texts added")
+        page.fill("#name", "Zoo")
+        page.get_by_role("button", name="Keep in this browser").click()
+        expect(page.locator("#kept li")).to_contain_text("2 passages")
+        with page.expect_download() as download:
+            page.get_by_role("button", name="Save as a file").click()
+        assert download.value.suggested_filename == "Zoo.zip"
+        download.value.save_as(tmp_path / "Zoo.zip")
+        page.reload()
+        page.get_by_role("button", name="Open Zoo").click()
+        expect(page.locator("#own-name")).to_have_text("your texts (2)")
+        search(page, "bear", 2)
+        expect(page.get_by_role("option").first).to_contain_text("panda")
+        page.get_by_role("button", name="Delete Zoo").click()
+        expect(page.locator("#kept li")).to_have_count(0)
+        search(page, "cat", 2)
+        page.set_input_files("#files", tmp_path / "Zoo.zip")
+        expect(page.locator("#added")).to_have_text("Zoo.zip opened")
+        page.context.close()
+    texts = [document.text for document in Index.load(tmp_path / "Zoo.zip").documents()]
+    assert texts == ["A panda eats.", "A lion sleeps."]
+    assert json.loads((DIST / "index" / "index.json").read_text("utf-8"))["count"] == 3

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
 from twinvec.errors import IndexMismatchError
+from twinvec.index.archive import saving
 from twinvec.index.documents import Document, MemoryDocuments, to_line
 from twinvec.index.format import Manifest, check_precision, precision_for, vector_kinds
 from twinvec.index.ids import Ids
@@ -21,6 +21,7 @@ from twinvec.tokenization import check_texts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+    from pathlib import Path
 
     from numpy.typing import ArrayLike
 
@@ -269,30 +270,34 @@ class Index:
         vector = await asked.aencode_query(cast("str", query)) if asked else query
         return await adrive(self._search(query, vector, k, filter, mode), self._store)
 
-    def save(self, folder: Path | str) -> None:
+    def save(self, location: Path | str) -> None:
         """Write the index into a folder, made if it is not there; see `format`.
 
-        An index that is there is replaced in one step, so that a crash leaves either. What was
-        loaded from the same folder goes on with the new files.
+        A location that ends in `.zip` becomes one file instead, the folder as an archive. An index
+        that is there is replaced in one step, so that a crash leaves either. What was loaded from
+        the same location goes on with the new files.
 
         Warns with `ParityWarning` where other runtimes' vectors are only near these.
         """
-        drive(self._save(Path(folder)), self._store)
-        if isinstance(self._store, FolderStore) and self._store.folder.samefile(folder):
-            vars(self).update(vars(Index.load(folder)))
+        with saving(location) as folder:
+            drive(self._save(folder), self._store)
+        if isinstance(self._store, FolderStore) and self._store.folder.samefile(location):
+            vars(self).update(vars(Index.load(location)))
 
-    async def asave(self, folder: Path | str) -> None:
+    async def asave(self, location: Path | str) -> None:
         """Do what `save` does; what is read meanwhile does not block the event loop."""
-        await adrive(self._save(Path(folder)), self._store)
-        if isinstance(self._store, FolderStore) and self._store.folder.samefile(folder):
-            vars(self).update(vars(await Index.aload(folder)))
+        with saving(location) as folder:
+            await adrive(self._save(folder), self._store)
+        if isinstance(self._store, FolderStore) and self._store.folder.samefile(location):
+            vars(self).update(vars(await Index.aload(location)))
 
     @classmethod
     def load(cls, location: Path | str, *, progress: Progress | None = None) -> Index:
         """Open what `save` wrote: its vectors are read, its documents when they are found.
 
         Args:
-            location: a folder, or the URL of one, `http://` or `https://`.
+            location: a folder, a `.zip` file of one, or the URL of a folder, `http://` or
+                `https://`.
             progress: called with the bytes of vectors that were read, and all there are.
 
         Raises:

@@ -42,12 +42,16 @@ def open_model(
 
 
 def open_store(location: Path | str, progress: Progress | None) -> Store:
-    """Choose how an index's files are read: a folder's, or a URL's."""
+    """Choose how an index's files are read: a folder's, an archive's, or a URL's."""
+    from twinvec.index.archive import ZipStore, is_archive
     from twinvec.index.store import FolderStore, UrlStore
 
-    if not str(location).startswith(("http://", "https://")):
-        return FolderStore(Path(location), progress)
-    if sys.platform == "emscripten":
+    browser = sys.platform == "emscripten"
+    urls = ("http://", "https://", *(["stored:"] if browser else []))
+    if not str(location).startswith(urls):
+        store = ZipStore if is_archive(location) else FolderStore
+        return store(Path(location), progress)
+    if browser:
         from twinvec.runtime.pyodide import JsStore
 
         return JsStore(str(location), progress)

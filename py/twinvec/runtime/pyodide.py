@@ -28,6 +28,7 @@ from pyodide.ffi import JsException, JsProxy, can_run_sync, create_proxy, run_sy
 from twinvec.dtypes import check_dtype
 from twinvec.errors import (
     DownloadError,
+    IndexFormatError,
     InferenceError,
     IntegrityError,
     ModelNotFoundError,
@@ -107,7 +108,7 @@ class PyodideSession:
 
 
 class JsStore:
-    """The files of an index on a web server, behind `folder.js`'s `read(parts) -> Promise`."""
+    """The files of an index on a server or in the browser, behind JavaScript's `read(parts)`."""
 
     open_folder: Any = None
     """`(url, report) -> IndexFolder`, which the worker gives."""
@@ -143,6 +144,8 @@ class JsStore:
             error = js_answer.error.to_py()
             if error["name"] == "IntegrityError":
                 raise IntegrityError(error["file"], error["expected"], error["found"], DAMAGED)
+            if error["name"] == "IndexFormatError":
+                raise IndexFormatError(error["message"])
             raise DownloadError(error["message"])
         contents = [js_content.to_bytes() for js_content in js_answer]
         if not self._js_folder.verifies:

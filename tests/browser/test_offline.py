@@ -1,0 +1,84 @@
+"""Without a connection, after one visit: the page below a sub-path, from what the browser keeps."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from conftest import SUB_PATH, overlay, serving
+
+pytestmark = pytest.mark.browser
+
+KEPT = """async () => {
+  const cache = await caches.open("twinvec");
+  const urls = (await cache.keys()).map(({ url }) => url);
+  const parts = ["documents-", "postings-", ".onnx"];
+  return parts.every((part) => urls.some((url) => url.includes(part)));
+}"""
+
+
+def wait_until_kept(page: Page) -> None:
+    """Wait for what goes on in the background."""
+    for _ in range(600):
+        if page.evaluate(KEPT):
+            return
+        page.wait_for_timeout(100)
+    pytest.fail("the index or the model was not kept")
+
+
+def visit(page: Page, address: str, query: str) -> str:
+    page.goto(address)
+    page.get_by_role("combobox").fill(query)
+    expect(page.get_by_role("option")).to_have_count(10)
+    return page.get_by_role("option").first.inner_text()
+
+
+def test_the_page_searches_without_a_connection(browser: Browser, tmp_path: Path) -> None:
+    context = browser.new_context()
+    with serving(overlay(tmp_path)) as root:
+        address = f"{root}{SUB_PATH}/"
+        first = context.new_page()
+        visit(first, address, "parse json")
+        wait_until_kept(first)
+        first.close()
+        context.set_offline(True)
+        second = context.new_page()
+        assert "json" in visit(second, address, "parse json")
+        # Never asked before: neither its hits nor its words were read while there was a network.
+        assert "zip" in visit(second, f"{address}index.html", "compress a folder as an archive")
+        context.set_offline(False)
+        second.close()
+    third = context.new_page()  # the server itself is gone
+    assert "json" in visit(third, address, "parse json")
+    context.close()
+
+
+def test_a_rebuilt_site_is_not_missed(browser: Browser, tmp_path: Path) -> None:
+    folder = overlay(tmp_path)
+    site = folder / SUB_PATH
+    with serving(folder) as root:
+        page = browser.new_context().new_page()
+        visit(page, f"{root}{SUB_PATH}/", "parse json")
+        html = (site / "index.html").read_text(encoding="utf-8")
+        (site / "index.html").unlink()
+        (site / "index.html").write_text(html.replace("<h1>twinvec", "<h1>rebuilt"), "utf-8")
+        page.reload()
+        expect(page.locator("h1")).to_have_text("rebuilt")
+        page.context.close()
+
+
+def test_what_a_server_refuses_is_not_kept(browser: Browser, tmp_path: Path) -> None:
+    with serving(overlay(tmp_path)) as root:
+        page = browser.new_context().new_page()
+        visit(page, f"{root}{SUB_PATH}/", "parse json")
+        assert page.evaluate("fetch('nothing.js').then(({ status }) => status)") == 404
+        assert page.evaluate("fetch('icon.svg').then(({ status }) => status)") == 200
+        page.wait_for_timeout(500)
+        kept = page.evaluate(
+            "caches.open('twinvec-site').then((c) => c.keys()).then((k) => k.map((r) => r.url))"
+        )
+        assert any(url.endswith("icon.svg") for url in kept)
+        assert not any("nothing.js" in url for url in kept)
+        page.context.close()

@@ -1,0 +1,302 @@
+"""`<twinvec-search>` as a visitor of somebody's page meets it: mouse, keyboard, screen reader."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Locator, Page, Route, expect
+
+from conftest import SUB_PATH, overlay, serving
+from twinvec import Embedder, Index
+
+pytestmark = pytest.mark.browser
+
+PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>somebody's page</title>
+<meta http-equiv="Content-Security-Policy"
+  content="default-src 'self'; script-src 'self' 'wasm-unsafe-eval'">
+<link rel="icon" href="docs/search/icon.svg">
+<script type="module" src="docs/search/twinvec-search.js"></script>
+<h1>Zoo</h1>
+<twinvec-search index="docs/search/zoo/" label="Search the zoo" k="2" mode="semantic">
+</twinvec-search>
+<p><a href="#below">below</a></p>"""
+
+TEXTS = {
+    "Pandas\nThe giant panda eats bamboo.": {
+        "heading": "Animals > Pandas",
+        "url": "guide.html#pandas",
+    },
+    "A lion sleeps for twenty hours a day.": {"source": "lions.html", "anchor": "sleep"},
+    "Opening hours are nine to five.": {"source": "hours.md"},
+    "<img src=x onerror=alert(1)> is markup": {"url": "javascript:alert(1)"},
+}
+
+
+@pytest.fixture(scope="module")
+def address(embedder: Embedder, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A page above the folder that twinvec was built into, as a site's own pages are."""
+    folder = overlay(tmp_path_factory.mktemp("zoo"))
+    (folder / "index.html").write_text(PAGE, encoding="utf-8")
+    (folder / "guide.html").write_text("<!doctype html><title>guide</title>", encoding="utf-8")
+    (folder / "lions.html").write_text("<!doctype html><title>lions</title>", encoding="utf-8")
+    index = Index.build(list(TEXTS), embedder, metadata=list(TEXTS.values()))
+    index.save(folder / SUB_PATH / "zoo")
+    with serving(folder) as root:
+        yield root
+
+
+@pytest.fixture
+def fresh(browser: Browser, address: str) -> Iterator[Page]:
+    """The page, not yet turned to."""
+    page = browser.new_context().new_page()
+    page.goto(address)
+    yield page
+    page.context.close()
+
+
+@pytest.fixture(scope="module")
+def opened(browser: Browser, address: str) -> Iterator[Page]:
+    """The page with its search loaded, for tests that put back what they change."""
+    page = browser.new_context().new_page()
+    page.goto(address)
+    search(page, "panda")
+    yield page
+    page.context.close()
+
+
+def box(page: Page) -> Locator:
+    return page.get_by_role("combobox", name="Search the zoo")
+
+
+def search(page: Page, query: str, count: int = 2) -> Locator:
+    box(page).fill(query)
+    options = page.get_by_role("option")
+    expect(options).to_have_count(count)
+    return options
+
+
+def test_nothing_is_loaded_before_a_visitor_turns_to_it(fresh: Page) -> None:
+    asked: list[str] = []
+    complaints: list[str] = []
+    fresh.context.on("request", lambda request: asked.append(request.url))
+    fresh.on("console", lambda message: complaints.append(message.text))
+    expect(box(fresh)).to_be_visible()
+    fresh.wait_for_timeout(300)
+    assert asked == []
+    box(fresh).focus()
+    bar = fresh.get_by_role("progressbar", name="Loading")
+    expect(bar).to_be_visible()
+    expect(fresh.get_by_role("status")).to_contain_text(re.compile(r"Loading: .* of .* MB"))
+    box(fresh).press_sequentially("panda")  # answered when it is ready
+    expect(fresh.get_by_role("option")).to_have_count(2)
+    expect(bar).to_be_hidden()
+    expect(fresh.get_by_role("status")).to_have_text("2 results")
+    assert any(url.endswith("worker.js") for url in asked)
+    assert complaints == []  # the Content-Security-Policy would complain here
+
+
+def test_hits_are_those_of_python(opened: Page, address: str, embedder: Embedder) -> None:
+    options = search(opened, "What does a bear eat?")
+    index = Index.load(f"{address}{SUB_PATH}/zoo")
+    expected = index.search("What does a bear eat?", embedder, k=2)
+    passages = opened.locator("twinvec-search .passage").all_inner_texts()
+    assert passages[0] == "The giant panda eats bamboo."  # its heading is not said twice
+    assert expected[0].text.endswith(passages[0])
+    assert passages[1] == expected[1].text
+    expect(options.first).to_contain_text("Animals > Pandas")
+    expect(options.first).to_have_attribute("href", f"{address}guide.html#pandas")
+
+
+def test_links_lead_to_the_place_and_never_run_scripts(opened: Page, address: str) -> None:
+    expect(search(opened, "sleeping lion").first).to_have_attribute(
+        "href", f"{address}lions.html#sleep"
+    )
+    assert search(opened, "opening hours").first.get_attribute("href") is None  # of Markdown
+    first = search(opened, "onerror markup").first
+    assert first.get_attribute("href") is None
+    expect(first).to_contain_text("<img src=x onerror=alert(1)>")
+    expect(opened.locator("twinvec-search img")).to_have_count(0)
+
+
+def test_it_is_worked_by_keyboard(fresh: Page, address: str) -> None:
+    fresh.keyboard.press("Tab")
+    expect(box(fresh)).to_be_focused()
+    options = search(fresh, "panda")
+    field = box(fresh)
+    expect(field).to_have_attribute("aria-expanded", "true")
+    fresh.keyboard.press("ArrowDown")
+    chosen = options.first.get_attribute("id") or "none"
+    expect(field).to_have_attribute("aria-activedescendant", chosen)
+    expect(options.first).to_have_attribute("aria-selected", "true")
+    fresh.keyboard.press("ArrowUp")  # from the first to the last
+    expect(options.last).to_have_attribute("aria-selected", "true")
+    fresh.keyboard.press("Escape")
+    expect(field).to_have_attribute("aria-expanded", "false")
+    expect(fresh.get_by_role("listbox")).to_be_hidden()
+    expect(field).to_have_value("panda")
+    fresh.keyboard.press("ArrowDown")
+    expect(fresh.get_by_role("listbox")).to_be_visible()
+    fresh.keyboard.press("Enter")
+    fresh.wait_for_url(f"{address}guide.html#pandas")
+    fresh.go_back()
+    fresh.keyboard.press("Tab")
+    fresh.keyboard.press("Tab")
+    assert fresh.evaluate("document.activeElement.textContent") == "below"
+
+
+def test_a_second_escape_empties_it_and_leaving_closes_it(opened: Page) -> None:
+    search(opened, "panda")
+    opened.keyboard.press("Escape")
+    opened.keyboard.press("Escape")
+    expect(box(opened)).to_have_value("")
+    search(opened, "lion")
+    opened.get_by_text("below").focus()
+    expect(opened.get_by_role("listbox")).to_be_hidden()
+    box(opened).focus()
+    expect(opened.get_by_role("listbox")).to_be_visible()
+
+
+def test_roles_names_and_relations(opened: Page) -> None:
+    search(opened, "panda")
+    field = box(opened)
+    assert field.get_attribute("aria-autocomplete") == "list"
+    assert field.get_attribute("aria-controls") == opened.get_by_role("listbox").get_attribute("id")
+    expect(opened.get_by_role("listbox", name="Search the zoo")).to_have_count(1)
+    roles = (
+        "[...document.querySelector('twinvec-search').shadowRoot.querySelector('#hits').children]"
+    )
+    assert opened.evaluate(f"{roles}.every((one) => one.role === 'option' && one.tabIndex < 0)")
+    ids = opened.evaluate(f"{roles}.map((one) => one.id)")
+    assert len(set(ids)) == len(ids)
+    expect(opened.get_by_role("status")).to_have_text("2 results")
+
+
+def test_a_page_can_take_a_hit_itself(opened: Page, address: str) -> None:
+    opened.evaluate(
+        """() => document.addEventListener("hit", (event) => {
+          event.preventDefault();
+          globalThis.taken = event.detail;
+        }, { once: true })"""
+    )
+    search(opened, "panda").first.click()
+    assert opened.evaluate("taken.metadata.heading") == "Animals > Pandas"
+    assert opened.url == address
+
+
+def test_stale_answers_are_dropped(opened: Page) -> None:
+    opened.evaluate(
+        """() => {
+          globalThis.shown = [];
+          const box = document.querySelector("twinvec-search");
+          const list = box.shadowRoot.querySelector("#hits");
+          const watcher = new MutationObserver(() => shown.push(list.textContent));
+          watcher.observe(list, { childList: true });
+          globalThis.searches = 0;
+          const { postMessage } = Worker.prototype;
+          Worker.prototype.postMessage = function (message, ...rest) {
+            if (message.method === "search") searches += 1;
+            return postMessage.call(this, message, ...rest);
+          };
+          for (let i = 0; i < 200; i++) box.value = "lion ".repeat(i % 50 + 1);
+          box.value = "giant panda";
+        }"""
+    )
+    expect(opened.get_by_role("option").first).to_contain_text("giant panda")
+    opened.wait_for_timeout(300)
+    assert 1 <= opened.evaluate("searches") <= 3
+    assert all("giant panda" in one[:60] for one in opened.evaluate("shown"))
+
+
+def test_it_takes_a_pages_colors(opened: Page) -> None:
+    opened.evaluate(
+        """() => {
+          const sheet = new CSSStyleSheet();
+          sheet.replaceSync(`
+            twinvec-search { --accent: red; --twinvec-accent: rgb(1, 2, 3); }
+            twinvec-search::part(input) { border-width: 7px; }`);
+          document.adoptedStyleSheets = [sheet];
+        }"""
+    )
+    search(opened, "panda")
+    color = "(one) => getComputedStyle(one).color"
+    assert opened.locator("twinvec-search .heading").evaluate(color) == "rgb(1, 2, 3)"
+    assert box(opened).evaluate("(one) => getComputedStyle(one).borderTopWidth") == "7px"
+
+
+@pytest.mark.parametrize(
+    ("failing", "message"),
+    [
+        ("**/zoo/index.json", "zoo/index.json cannot be reached"),
+        ("**/models/manifest.json", "models/manifest.json cannot be reached"),
+        ("**/zoo/lines-*", "cannot be reached"),
+        ("**/runtime/numpy.zip", "numpy.zip cannot be reached"),
+        ("**/documents-*", "cannot be reached"),
+    ],
+)
+def test_a_failure_is_told_and_tried_again(fresh: Page, failing: str, message: str) -> None:
+    def fail(route: Route) -> None:
+        route.abort()
+
+    fresh.context.route(failing, fail)
+    box(fresh).fill("panda")
+    expect(fresh.get_by_role("alert")).to_contain_text(message)
+    expect(fresh.get_by_role("option")).to_have_count(0)
+    fresh.context.unroute(failing, fail)
+    fresh.get_by_role("button", name="Try again").click()
+    expect(fresh.get_by_role("option")).to_have_count(2)
+    expect(fresh.get_by_role("alert")).to_be_hidden()
+    expect(box(fresh)).to_be_focused()
+
+
+def test_a_worker_that_died_is_replaced(opened: Page) -> None:
+    search(opened, "panda")
+    opened.evaluate(
+        """async () => {
+          const { extractor } = await document.querySelector("twinvec-search").load();
+          await extractor.dispose();
+        }"""
+    )
+    box(opened).fill("lion")
+    opened.get_by_role("button", name="Try again").click()
+    expect(opened.get_by_role("option").first).to_contain_text("lion")
+
+
+def test_two_boxes_share_one_model(browser: Browser, address: str) -> None:
+    page = browser.new_context().new_page()
+    page.goto(address)
+    page.evaluate(
+        """() => {
+          const other = document.createElement("twinvec-search");
+          other.setAttribute("index", "docs/search/index");
+          other.setAttribute("label", "Other");
+          document.body.append(other);
+        }"""
+    )
+    search(page, "panda")
+    workers = len(page.workers)
+    page.get_by_role("combobox", name="Other").fill("panda")
+    expect(page.locator("twinvec-search").last.get_by_role("option")).to_have_count(3)
+    assert len(page.workers) == workers
+    page.context.close()
+
+
+def test_it_finds_the_weights_that_the_index_was_built_with(
+    browser: Browser, tmp_path: Path
+) -> None:
+    folder = overlay(tmp_path)
+    page_html = PAGE.replace("docs/search/zoo/", "docs/search/small")
+    (folder / "index.html").write_text(page_html, encoding="utf-8")
+    with closing(Embedder.from_pretrained(dtype="w8")) as small:
+        Index.build(list(TEXTS), small).save(folder / SUB_PATH / "small")
+    with serving(folder) as root:
+        page = browser.new_context().new_page()
+        asked: list[str] = []
+        page.context.on("request", lambda request: asked.append(request.url))
+        page.goto(root)
+        search(page, "panda")
+        assert next(url for url in asked if ".onnx" in url).endswith("model_w8.onnx")
+        page.context.close()

@@ -1,0 +1,182 @@
+"""Indexes that the browser keeps, and as one file: both runtimes, a full disk, a crash."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Error
+
+from conftest import Tab, open_tab
+from twinvec import Embedder, Index
+
+pytestmark = pytest.mark.browser
+
+TEXTS = ["The giant panda eats bamboo.", "A lion sleeps.", "Opening hours are nine to five."]
+SEARCH = """async (source) => {
+  const index = await extractor.openIndex(source);
+  return [index.size, await index.search("bear", { mode: "hybrid" })];
+}"""
+KEEP = """async ([name, texts]) => {
+  const index = await extractor.createIndex();
+  await index.add(texts);
+  await index.save(name);
+}"""
+FILES = """async (name) => {
+  const root = await (await navigator.storage.getDirectory()).getDirectoryHandle("twinvec");
+  const folder = await root.getDirectoryHandle(`${name}.index`);
+  const found = {};
+  for await (const [file, handle] of folder.entries()) found[file] = (await handle.getFile()).size;
+  return found;
+}"""
+
+
+@pytest.fixture(scope="module")
+def visitor(browser: Browser, test_site: str) -> Iterator[Tab]:
+    """A tab with storage of its own."""
+    tab = open_tab(browser, test_site)
+    yield tab
+    tab.page.context.close()
+
+
+def listed(tab: Tab) -> dict[str, int]:
+    found: list[dict[str, Any]] = tab.page.evaluate("twinvec.listStored()")
+    return {one["name"]: one["size"] for one in found}
+
+
+def exported(tab: Tab, source: str) -> bytes:
+    text: str = tab.page.evaluate(
+        """async (source) => {
+          const index = await extractor.openIndex({ stored: source });
+          const bytes = new Uint8Array(await (await index.export()).arrayBuffer());
+          return btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(""));
+        }""",
+        source,
+    )
+    return base64.b64decode(text)
+
+
+def imported(tab: Tab, content: bytes) -> Any:
+    return tab.page.evaluate(
+        f"""async (text) => {{
+          const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+          return ({SEARCH})(new Blob([bytes]));
+        }}""",
+        base64.b64encode(content).decode(),
+    )
+
+
+@pytest.mark.parametrize("name", ["zoo", "../ü/\u4e2d .*", ".."])
+def test_an_index_is_kept_listed_opened_replaced_and_removed(visitor: Tab, name: str) -> None:
+    page = visitor.page
+    page.evaluate(KEEP, [name, TEXTS])
+    assert listed(visitor) == {name: 3}
+    size, hits = page.evaluate(SEARCH, {"stored": name})
+    assert (size, hits[0]["text"]) == (3, TEXTS[0])
+    page.evaluate(KEEP, [name, TEXTS[:1]])
+    assert listed(visitor) == {name: 1}
+    assert page.evaluate(SEARCH, {"stored": name})[0] == 1
+    page.evaluate("(name) => twinvec.removeStored(name)", name)
+    assert listed(visitor) == {}
+    with pytest.raises(Error, match="IndexFormatError: no whole index is kept here as"):
+        page.evaluate(SEARCH, {"stored": name})
+
+
+def test_what_was_replaced_leaves_nothing(visitor: Tab) -> None:
+    visitor.page.evaluate(KEEP, ["again", TEXTS])
+    before = visitor.page.evaluate(FILES, "again")
+    visitor.page.evaluate(KEEP, ["again", TEXTS[::-1]])
+    after = visitor.page.evaluate(FILES, "again")
+    assert len(before) == len(after)
+    assert set(before) != set(after)
+    visitor.page.evaluate("twinvec.removeStored('again')")
+
+
+def test_a_full_disk_is_told_with_figures_and_loses_nothing(visitor: Tab, test_site: str) -> None:
+    page = visitor.page
+    page.evaluate(KEEP, ["full", TEXTS])
+    before = page.evaluate(FILES, "full")
+    session = page.context.new_cdp_session(page)
+    origin = test_site.partition("/docs")[0]
+    used = page.evaluate("navigator.storage.estimate().then(({ usage }) => usage)")
+    session.send("Storage.overrideQuotaForOrigin", {"origin": origin, "quotaSize": used + 2000})
+    try:
+        message = (
+            r'StorageError: keeping "full" needs \d+\.\d MB, and this browser has \d+\.\d MB left '
+            r"for this site, of \d+\.\d MB\. Delete a kept index"
+        )
+        texts = [f"{'lorem ipsum ' * 20} {number}" for number in range(100)]
+        with pytest.raises(Error, match=message):
+            page.evaluate(KEEP, ["full", texts])
+        with pytest.raises(Error, match="StorageError"):
+            page.evaluate(KEEP, ["new", texts])
+    finally:
+        session.send("Storage.overrideQuotaForOrigin", {"origin": origin})
+    assert page.evaluate(FILES, "full") == before
+    assert page.evaluate(SEARCH, {"stored": "full"})[0] == 3
+    assert listed(visitor) == {"full": 3}
+    page.evaluate("twinvec.removeStored('full')")
+
+
+def test_what_was_half_written_is_no_index(visitor: Tab) -> None:
+    page = visitor.page
+    page.evaluate(KEEP, ["half", TEXTS])
+    page.evaluate(
+        """async () => {
+          const root = await (await navigator.storage.getDirectory()).getDirectoryHandle("twinvec");
+          await (await root.getDirectoryHandle("half.index")).removeEntry("index.json");
+        }"""
+    )
+    assert listed(visitor) == {}
+    with pytest.raises(Error, match="IndexFormatError: no whole index is kept here"):
+        page.evaluate(SEARCH, {"stored": "half"})
+    page.evaluate(KEEP, ["half", TEXTS])
+    assert page.evaluate(SEARCH, {"stored": "half"})[0] == 3
+    page.evaluate("twinvec.removeStored('half')")
+
+
+def test_a_damaged_file_is_told(visitor: Tab) -> None:
+    page = visitor.page
+    page.evaluate(KEEP, ["damaged", TEXTS])
+    page.evaluate(
+        """async () => {
+          const root = await (await navigator.storage.getDirectory()).getDirectoryHandle("twinvec");
+          const folder = await root.getDirectoryHandle("damaged.index");
+          for await (const [name, handle] of folder.entries()) {
+            if (!name.startsWith("vectors")) continue;
+            const size = (await handle.getFile()).size;
+            const stream = await handle.createWritable({ keepExistingData: true });
+            await stream.write({ type: "write", position: size - 2, data: new Uint8Array([1]) });
+            await stream.close();
+          }
+        }"""
+    )
+    with pytest.raises(Error, match="IntegrityError: vectors-"):
+        page.evaluate(SEARCH, {"stored": "damaged"})
+    page.evaluate("twinvec.removeStored('damaged')")
+
+
+def test_a_name_is_needed(visitor: Tab) -> None:
+    with pytest.raises(Error, match="TypeError: a name is needed"):
+        visitor.page.evaluate(KEEP, ["", TEXTS])
+
+
+def test_one_file_goes_both_ways(visitor: Tab, embedder: Embedder, tmp_path: Path) -> None:
+    visitor.page.evaluate(KEEP, ["file", TEXTS])
+    content = exported(visitor, "file")
+    visitor.page.evaluate("twinvec.removeStored('file')")
+    size, hits = imported(visitor, content)
+    assert size == 3
+    (tmp_path / "theirs.zip").write_bytes(content)
+    natively = Index.load(tmp_path / "theirs.zip").search("bear", embedder, mode="hybrid")
+    assert [hit["text"] for hit in hits] == [hit.text for hit in natively]
+    Index.build(TEXTS, embedder).save(tmp_path / "ours.zip")
+    assert imported(visitor, (tmp_path / "ours.zip").read_bytes())[1] == hits
+
+
+def test_a_foreign_file_is_told(visitor: Tab) -> None:
+    with pytest.raises(Error, match=r"IndexFormatError: .* cannot be read as a ZIP archive"):
+        imported(visitor, b"no archive")
