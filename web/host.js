@@ -1,15 +1,14 @@
 /**
  * What Python sees of a loaded model: its tokenizer and its sessions.
  *
- * @import { ModelFile, ModelInfo, OpenedSession, Output, Progress, Run, SessionMethods, Weights } from "./protocol.js"
+ * @import { Device, ModelFile, ModelInfo, OpenedSession, Output, Progress, Run, SessionMethods, Weights } from "./protocol.js"
  * @typedef {(progress: Progress) => void} Report
  */
 
 import { Client, named } from "./client.js";
 import { fetchJson, fetchVerified, keep, keepOnly } from "./download.js";
 
-/** More would need more memory than a phone has: each session holds its own copy of the weights. */
-const MOST_SESSIONS = 2;
+const GIBIBYTE = 2 ** 30;
 
 /**
  * Fetch, verify and open a model of this site.
@@ -17,18 +16,20 @@ const MOST_SESSIONS = 2;
  * @param {URL} base  the folder of this site's files
  * @param {string | undefined} name  undefined for the site's first model
  * @param {string | undefined} asked  dtype; undefined for the model's first one here
+ * @param {Device} device  what computes
  * @param {Report} report
  * @returns what can give vectors, and a function that does all that the first one does not need:
  *   it opens the other sessions, then keeps the files
  */
-export async function openModel(base, name, asked, report) {
-  const runtime = new URL("runtime/onnxruntime-web/", base).href;
+export async function openModel(base, name, asked, device, report) {
+  const build = device === "webgpu" ? "onnxruntime-webgpu" : "onnxruntime-web";
+  const runtime = new URL(`runtime/${build}/`, base).href;
   const startSession = () => {
     const client = /** @type {Client<SessionMethods>} */ (new Client(new URL("session.js", base)));
-    client.request("start", { runtime }).catch(() => {}); // told by what is asked of it next
+    client.request("start", { runtime, device }).catch(() => {}); // told by what is asked of it next
     return client;
   };
-  const step = { name: "runtime", file: "onnxruntime-web" };
+  const step = { name: "runtime", file: build };
   report({ status: "initiate", ...step });
   const session = startSession(); // compiles while the manifest and the weights come
   const models = await listModels(base);
@@ -57,9 +58,14 @@ export async function openModel(base, name, asked, report) {
   const [tokenizer, opened] = await Promise.all([
     openTokenizer(base, vocabulary, onProgress),
     session.request("load", { files }, { onProgress }),
-  ]);
+  ]).catch((error) => {
+    session.terminate();
+    throw error;
+  });
   report({ status: "done", ...step });
-  const loaded = new Model(info, dtype, tokenizer, session, opened);
+  const bytes = files.reduce((sum, file) => sum + file.bytes, 0);
+  const count = device === "webgpu" ? 1 : sessionsFor(bytes); // all would share one GPU
+  const loaded = new Model(info, dtype, device, tokenizer, session, opened, count);
   const settle = async () => {
     const weights = await loaded.grow(startSession, opened.weights);
     await Promise.all(files.map((file, i) => keep(file, /** @type {Weights} */ (weights[i]).data)));
@@ -84,19 +90,22 @@ class Model {
   /**
    * @param {ModelInfo} info
    * @param {string} dtype
+   * @param {Device} device
    * @param {Awaited<ReturnType<typeof openTokenizer>>} tokenizer
    * @param {Client<SessionMethods>} session
    * @param {OpenedSession} opened
+   * @param {number} sessionCount  how many there will be
    */
-  constructor(info, dtype, tokenizer, session, opened) {
+  constructor(info, dtype, device, tokenizer, session, opened, sessionCount) {
     this.info = JSON.stringify(info);
     this.dtype = dtype;
+    this.device = device;
     this.postProcessor = tokenizer.postProcessor;
     this.encode = tokenizer.encode;
     this.inputNames = opened.inputNames;
     this.outputNames = opened.outputNames;
     this.onnxruntime = opened.version;
-    this.sessionCount = Math.min(MOST_SESSIONS, navigator.hardwareConcurrency || 1);
+    this.sessionCount = sessionCount;
     this.#sessions = [session];
     this.#idle = [session];
   }
@@ -172,6 +181,20 @@ class Model {
     const reason = new Error(`no session is left: ${this.#sessions[0]?.ended?.message}`);
     for (const { reject } of this.#waiting.splice(0)) reject(reason);
   }
+}
+
+/**
+ * Choose how many sessions to open: one a core, as long as they fit into a quarter of the memory.
+ * Each holds its own copy of the weights; one of 90 MB in float32 took 450 MB in Chromium, one of
+ * 24 MB in int8, which expands, 340 MB.
+ *
+ * @param {number} bytes  of the weights
+ */
+function sessionsFor(bytes) {
+  /** @type {WorkerNavigator & { deviceMemory?: number }} */
+  const { hardwareConcurrency, deviceMemory = 4 } = navigator; // GiB; not every browser tells
+  const fit = Math.floor((deviceMemory * GIBIBYTE) / 4 / (GIBIBYTE / 4 + 2 * bytes));
+  return Math.max(1, Math.min(hardwareConcurrency || 1, fit, 4));
 }
 
 /**

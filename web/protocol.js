@@ -3,8 +3,8 @@
  *
  * @typedef {object} WorkerMethods
  *   What the page asks of `worker.js`, and, but for `load`, these of `twinvec.endpoint` in Python.
- * @property {(params: { base: string, model?: string, dtype?: string, max_length?: number,
- *   truncate_dim?: number, self_check: boolean }) => Versions} load
+ * @property {(params: { base: string, model?: string, dtype?: string, device: Device,
+ *   max_length?: number, truncate_dim?: number, self_check: boolean }) => Versions} load
  * @property {(params: { texts: string[], prompt: string, pooling: string, normalize: boolean,
  *   precision: string }) => Embeddings} embed
  * @property {(params: { texts: string[] }) => number[]} countTokens
@@ -17,10 +17,12 @@
  *
  * @typedef {object} SessionMethods
  *   What `host.js` asks of `session.js`.
- * @property {(params: { runtime: string }) => void} start  before all else
+ * @property {(params: { runtime: string, device: Device }) => void} start  before all else
  * @property {(params: { files: ModelFile[] }) => OpenedSession} load
  * @property {(params: { weights: Weights[] }) => OpenedSession} open
  * @property {(params: { run: Run, output: string }) => Output} run
+ *
+ * @typedef {"wasm" | "webgpu"} Device  what computes: ONNX Runtime's execution provider
  *
  * @typedef {{ path: string, url: string, bytes: number, sha256: string }} ModelFile
  *
@@ -72,6 +74,7 @@
  * @property {string} model
  * @property {string | null} revision
  * @property {string} dtype
+ * @property {Device} device  what computes, which may be another than was asked for
  * @property {"exact" | "approximate"} parity  whether CPython gives the same vectors
  * @property {number | undefined} deviation  of the self-check: the largest difference to CPython's
  *   unit vector, in any dimension

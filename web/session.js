@@ -5,15 +5,23 @@
  * do not give. A session does one run at a time; `host.js` queues them.
  *
  * @import { Handlers } from "./client.js"
- * @import { SessionMethods, Weights } from "./protocol.js"
+ * @import { Device, SessionMethods, Weights } from "./protocol.js"
  */
 
-import { serve } from "./client.js";
+import { named, serve } from "./client.js";
 import { fetchVerified } from "./download.js";
 
 /** An ONNX model of one `Identity`. */
 const SMALLEST = "CAg6NwoQCgF4EgF5IghJZGVudGl0eRIBZ1oPCgF4EgoKCAgBEgQKAggBYg8KAXkSCgoICAESBAoCCAFCBAoAEBE=";
 
+/** Execution provider -> the build of ONNX Runtime that has it. */
+const BUILDS = {
+  wasm: { module: "ort.wasm.bundle.min.mjs", wasm: "ort-wasm-simd-threaded.wasm" },
+  webgpu: { module: "ort.webgpu.bundle.min.mjs", wasm: "ort-wasm-simd-threaded.asyncify.wasm" },
+};
+
+/** @type {Device} */
+let provider;
 /** @type {Promise<typeof import("onnxruntime-web")>} */
 let started;
 /** @type {import("onnxruntime-web").InferenceSession} */
@@ -21,7 +29,8 @@ let session;
 
 /** @type {Handlers<SessionMethods>} */
 const handlers = {
-  async start({ runtime }) {
+  async start({ runtime, device }) {
+    provider = device;
     started = startRuntime(runtime);
     await started;
     return { value: undefined };
@@ -59,10 +68,13 @@ serve(handlers);
  * @param {string} runtime
  */
 async function startRuntime(runtime) {
+  const { module, wasm } = BUILDS[provider];
   /** @type {typeof import("onnxruntime-web")} */
-  const ort = await import(new URL("ort.wasm.bundle.min.mjs", runtime).href);
+  const ort = await import(new URL(module, runtime).href).catch((error) => {
+    throw named("DownloadError", `${runtime}${module} is not there or does not start (${error})`);
+  });
   ort.env.wasm.numThreads = 1;
-  ort.env.wasm.wasmPaths = { wasm: new URL("ort-wasm-simd-threaded.wasm", runtime) };
+  ort.env.wasm.wasmPaths = { wasm: new URL(wasm, runtime) };
   const model = Uint8Array.from(atob(SMALLEST), (character) => character.charCodeAt(0));
   await (await ort.InferenceSession.create(model, { executionProviders: ["wasm"] })).release();
   return ort;
@@ -75,7 +87,9 @@ async function open(weights) {
   const ort = await started;
   const [onnx, ...rest] = /** @type {[Weights, ...Weights[]]} */ (weights);
   const externalData = rest.map(({ path, data }) => ({ path: path.replace("onnx/", ""), data }));
-  const options = { executionProviders: ["wasm"], externalData };
+  // With WebGPU it would warn that shapes are computed on the CPU, as they are meant to be.
+  const logSeverityLevel = /** @type {const} */ (3);
+  const options = { executionProviders: [provider], externalData, logSeverityLevel };
   session = await ort.InferenceSession.create(onnx.data, options);
   const { inputNames, outputNames } = session;
   const value = { inputNames, outputNames, version: ort.env.versions.web, weights };

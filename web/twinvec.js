@@ -54,6 +54,9 @@ export class Tensor {
  * @property {number} [truncate_dim]  keep the first so many dims, of models trained for it
  * @property {boolean} [self_check]  compare a vector with CPython's before anything else; a
  *   difference beyond the dtype's bound is a ParityError. True unless given
+ * @property {"wasm" | "webgpu"} [device]  what computes. WASM, the reference, unless given. WebGPU
+ *   needs a site that was built with it, and the self-check: where no adapter is found or a vector
+ *   differs, there is a warning, and WASM computes; `versions.device` says which
  *
  * @typedef {object} ExtractorOptions
  * @property {"none" | "mean" | "cls" | "first_token" | "last_token" | "eos"} [pooling]
@@ -89,9 +92,15 @@ export async function pipeline(task, model, options) {
   if (task !== "feature-extraction") {
     throw new TypeError(`twinvec has the task "feature-extraction", not ${JSON.stringify(task)}`);
   }
-  const known = ["dtype", "progress_callback", "base", "max_length", "truncate_dim", "self_check"];
-  const given = checkOptions("pipeline", options, known);
-  const { dtype, base = HERE, max_length, truncate_dim, self_check = true } = given;
+  const known = ["dtype", "device", "progress_callback", "base", "max_length", "truncate_dim"];
+  const given = checkOptions("pipeline", options, [...known, "self_check"]);
+  const { dtype, base = HERE, max_length, truncate_dim, self_check = true, device = "wasm" } = given;
+  if (device !== "wasm" && device !== "webgpu") {
+    throw new TypeError(`device must be "wasm" or "webgpu", not ${JSON.stringify(device)}`);
+  }
+  if (device === "webgpu" && !self_check) {
+    throw new TypeError('the device "webgpu" needs the self-check, which finds out if it can be used');
+  }
   const callback = given.progress_callback ?? (() => {});
   const folder = new URL(`${base}`.replace(/\/*$/, "/"), page()).href;
   /** @type {Client<WorkerMethods>} */
@@ -100,7 +109,7 @@ export async function pipeline(task, model, options) {
   let versions;
   try {
     const limits = { max_length, truncate_dim, self_check };
-    const params = { base: folder, model: model ?? undefined, dtype, ...limits };
+    const params = { base: folder, model: model ?? undefined, dtype, device, ...limits };
     versions = await worker.request("load", params, { onProgress: withTotal(callback) });
     callback({ status: "ready", task, model: versions.model });
   } catch (error) {

@@ -2,7 +2,8 @@
  * The worker in which Python runs: boots Pyodide while the model loads, then passes requests on.
  *
  * @import { Handlers } from "./client.js"
- * @import { Progress, WorkerMethods } from "./protocol.js"
+ * @import { Device, Progress, Versions, WorkerMethods } from "./protocol.js"
+ * @typedef {Awaited<ReturnType<typeof openModel>>} OpenedModel
  * @typedef {(progress: Progress) => void} Report
  */
 
@@ -28,26 +29,24 @@ const SITE = "/lib/twinvec";
 
 /** @type {Handlers<WorkerMethods>} */
 const handlers = {
-  async load({ base, model, dtype, ...options }, report) {
+  async load({ base, model, dtype, device, ...options }, report) {
     const folder = new URL(base);
-    const [booted, { loaded, settle }] = await Promise.all([
-      bootPython(folder, report),
-      openModel(folder, model, dtype, report),
-    ]);
-    pyodide = booted;
-    const endpoint = pyodide.pyimport("twinvec.endpoint");
-    /** @type {(url: string, report?: (loaded: number, total: number) => void) => IndexFolder} */
-    const openFolder = (url, report) => new IndexFolder(url, report);
-    python = endpoint.open_endpoint(loaded, openFolder);
-    endpoint.destroy();
-    const value = {
-      ...(await ask("open", options)),
-      pyodide: pyodide.version,
-      onnxruntime: loaded.onnxruntime,
-      sessions: loaded.sessionCount,
+    const booting = bootPython(folder, report);
+    booting.catch(() => {}); // told where it is waited for
+    const open = async (/** @type {Device} */ device) => {
+      const opening = openModel(folder, model, dtype, device, report);
+      const [booted, { loaded, settle }] = await Promise.all([booting, opening]);
+      pyodide = booted;
+      try {
+        return { facts: await introduce(loaded, options), settle };
+      } catch (error) {
+        loaded.dispose();
+        throw error;
+      }
     };
+    const { facts, settle } = await (device === "webgpu" ? openOnGpu(open) : open(device));
     settle().catch(console.warn); // it works without
-    return { value };
+    return { value: facts };
   },
 
   async embed(params, report) {
@@ -63,6 +62,49 @@ const handlers = {
 };
 
 serve(handlers);
+
+/**
+ * Open with WebGPU, guarded by the self-check: where there is no adapter, where it fails, or where
+ * its vectors are not CPython's, with WASM.
+ *
+ * @template {{ facts: Versions }} T
+ * @param {(device: Device) => Promise<T>} open
+ * @returns {Promise<T>}
+ */
+async function openOnGpu(open) {
+  try {
+    if (!(await navigator.gpu?.requestAdapter())) throw new Error("no adapter is offered here");
+    const opened = await open("webgpu");
+    if (opened.facts.deviation === undefined) throw new Error("there is no vector to compare with");
+    return opened;
+  } catch (error) {
+    const way = "A site has what WebGPU needs if it was built with `twinvec site --webgpu`.";
+    console.warn(`twinvec: WebGPU cannot be used, WASM is. ${error}. ${way}`);
+    return open("wasm");
+  }
+}
+
+/**
+ * Make a model known to Python, which checks it.
+ *
+ * @param {OpenedModel["loaded"]} loaded
+ * @param {object} options
+ * @returns {Promise<Versions>}
+ */
+async function introduce(loaded, options) {
+  const endpoint = pyodide.pyimport("twinvec.endpoint");
+  /** @type {(url: string, report?: (loaded: number, total: number) => void) => IndexFolder} */
+  const openFolder = (url, report) => new IndexFolder(url, report);
+  python = endpoint.open_endpoint(loaded, openFolder);
+  endpoint.destroy();
+  return {
+    ...(await ask("open", options)),
+    device: loaded.device,
+    pyodide: pyodide.version,
+    onnxruntime: loaded.onnxruntime,
+    sessions: loaded.sessionCount,
+  };
+}
 
 /**
  * @param {string} method  of `twinvec.endpoint.Endpoint`

@@ -10,7 +10,14 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from huggingface_hub import HfApi, constants, hf_hub_download, scan_cache_dir, snapshot_download
+from huggingface_hub import (
+    HfApi,
+    constants,
+    hf_hub_download,
+    scan_cache_dir,
+    snapshot_download,
+    try_to_load_from_cache,
+)
 from huggingface_hub.errors import (
     HFValidationError,
     LocalEntryNotFoundError,
@@ -29,7 +36,7 @@ if TYPE_CHECKING:
 
     from huggingface_hub.hf_api import ModelInfo, RepoSibling
 
-__all__ = ["cached_files", "from_hub"]
+__all__ = ["cached_file", "cached_files", "from_hub"]
 
 _COMMIT = re.compile("[0-9a-f]{40}")
 _MOST = 3  # times a file's size that may arrive before its download counts as failed
@@ -83,6 +90,12 @@ def from_hub(
     if optional:
         (folder / marker).touch()
     return folder
+
+
+def cached_file(name: str, revision: str, path: str, cache: Path) -> Path | None:
+    """Find one file in the cache; None where it is not there."""
+    found = try_to_load_from_cache(name, path, cache_dir=cache / "hub", revision=revision)
+    return Path(found) if isinstance(found, str) else None
 
 
 def cached_files(cache: Path) -> Iterator[tuple[str, str, str, Path]]:

@@ -11,7 +11,7 @@ from typing import IO, TYPE_CHECKING
 
 from twinvec.errors import IndexFormatError
 from twinvec.index import Document, IndexWriter
-from twinvec.index.format import MANIFEST, Manifest, wide_digest
+from twinvec.index.format import MANIFEST, Manifest, precision_for, wide_digest
 from twinvec.journal import Journal
 
 if TYPE_CHECKING:
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 __all__ = ["Written", "write_index"]
 
 _BATCH = 256  # passages embedded between two writes: at most some seconds of work are lost
-_FLOAT32 = 5_000  # as in `Index.build`
 
 
 @dataclass(frozen=True)
@@ -140,4 +139,4 @@ def _precision(folder: Path, count: int) -> Precision:
     if (folder / MANIFEST).is_file():
         with suppress(IndexFormatError):
             return Manifest.from_json((folder / MANIFEST).read_bytes()).precision
-    return "float32" if count <= _FLOAT32 else "int8"
+    return precision_for(count)

@@ -142,13 +142,14 @@ def list_weights(cache_dir: Path | str | None = None) -> list[Weights]:
 
 def _known_weights(pin: Pin, dtype: str, cache: Path) -> Weights:
     path = onnx_path(dtype)
-    file = _made_folder(pin.name, pin.revision, dtype, cache) / path
+    from twinvec.hub import cached_file
+
+    file: Path | None = _made_folder(pin.name, pin.revision, dtype, cache) / path
     if path in pin.sha256:
-        file = (
-            cache / "hub" / f"models--{pin.name.replace('/', '--')}/snapshots/{pin.revision}" / path
-        )
-    size = file.stat().st_size if file.is_file() else pin.sizes.get(path)
-    return Weights(pin.name, pin.revision, dtype, file if file.is_file() else None, size)
+        file = cached_file(pin.name, pin.revision, path, cache)
+    if file and file.is_file():
+        return Weights(pin.name, pin.revision, dtype, file, file.stat().st_size)
+    return Weights(pin.name, pin.revision, dtype, None, pin.sizes.get(path))
 
 
 def _own(folder: Path, dtype: str) -> ModelInfo:

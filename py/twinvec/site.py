@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -54,9 +55,11 @@ _PARTS = {
     "NumPy": "runtime/numpy.zip*",
     "twinvec": "runtime/twinvec.zip*",
     "ONNX Runtime Web": "runtime/onnxruntime-web/*",
+    "WebGPU, if asked": "runtime/onnxruntime-webgpu/*",
     "tokenizers": "runtime/tokenizers/*",
     "page": "*.*",
     "model": "models/**/*",
+    "index": "index/*",
 }
 """Part of a site -> where its files are."""
 
@@ -81,6 +84,17 @@ _PACKAGES = {
     },
 }
 
+_WEBGPU = {
+    ("onnxruntime-webgpu", "onnxruntime-web/dist"): {
+        "ort.webgpu.bundle.min.mjs": (
+            "0730816731ce2cdfb06f273da065d4a1c7091eb9d1756a83b2916c8a89d015e2"
+        ),
+        "ort-wasm-simd-threaded.asyncify.wasm": (
+            "39f9f0894d478800487ed9f7dbe92618498db320cf55c8e3d89adff8dce658da"
+        ),
+    },
+}
+
 _STDLIB = "python_stdlib.zip"
 _STDLIB_SHA256 = "444c770dfd75a32097fc0a7d5c1413fd3140601f49c3a1f2e9af0376fcd124b4"
 
@@ -98,6 +112,8 @@ def build_site(
     model: str | Path | None = None,
     *,
     dtypes: Sequence[str] = ("fp32",),
+    index: Path | None = None,
+    webgpu: bool = False,
     web: Path = WEB,
 ) -> tuple[Embedder, Index]:
     """Write the folder; what is there already and right is left as it is.
@@ -108,33 +124,35 @@ def build_site(
         model: as in `Embedder.from_pretrained`.
         dtypes: which weights; a page that names none gets the first, and the index is built
             with it.
+        index: the folder of an index, copied to `index`; None for the sample.
+        webgpu: whether pages may choose WebGPU, which is another build of ONNX Runtime.
         web: the browser side's sources, with its npm packages installed.
 
     Returns:
-        The model, opened natively, and the index: the sample that it built, or what was kept.
+        The model, opened natively, and the index in `out`.
 
     Raises:
         TwinvecError: a source file is missing, or `out` holds what is not twinvec's; the message
             says what to do.
         IntegrityError: a file is not the pinned one.
-        IndexMismatchError: the index in `out` is of another model, dtype or limits.
+        IndexMismatchError: the index is of another model, dtype or limits.
+        FileNotFoundError: `index` holds none.
     """
     if not web.is_dir():
         raise TwinvecError(f"{web} is not there; build from a checkout of twinvec: python build.py")
     pages = [file for pattern in _WEB_FILES for file in web.glob(pattern)]
     if not (out / _PACKAGE).is_file():
-        names = [*_OWNED, *(file.name for file in pages)]
-        for theirs in (out / name for name in names if (out / name).exists()):
-            raise TwinvecError(
-                f"{theirs} is there and not twinvec's, which would delete or replace it; choose an "
-                "empty folder, or move it away"
-            )
+        _refuse_others(out, [*_OWNED, *(file.name for file in pages)])
     first = resolve(model, dtype=dtypes[0])
     model = model or first[1].name  # where another model stands in, it does so for every dtype
     found = {dtypes[0]: first} | {dtype: resolve(model, dtype=dtype) for dtype in dtypes[1:]}
     embedder = Embedder.from_pretrained(model, dtype=dtypes[0])
-    index = _kept_index(out / "index", embedder)
-    written = {*_copy_runtime(out, web), *_copy_model(out, found)}
+    if index and index.resolve() != (out / "index").resolve():
+        Index.load(index).check(embedder)  # before anything is written
+    else:
+        index = None
+        kept = _kept_index(out / "index", embedder)
+    written = {*_copy_runtime(out, web, webgpu=webgpu), *_copy_model(out, found)}
     files = [file for file in written if ".onnx" not in file.name]  # nor external data
     large = [file for file in files if file.stat().st_size > _LARGE]
     written.update(precompress(large, web))
@@ -144,10 +162,30 @@ def build_site(
         for file in (out / owned).rglob("*"):
             if file.is_file() and file not in written:
                 file.unlink()
-    if index is None:
-        index = Index.build(SAMPLE_TEXTS, embedder)
-        index.save(out / "index")
-    return embedder, index
+    if index:
+        _replace(out / "index", index)
+        kept = Index.load(out / "index")
+    elif kept is None:
+        kept = Index.build(SAMPLE_TEXTS, embedder)
+        kept.save(out / "index")
+    return embedder, kept
+
+
+def _refuse_others(out: Path, names: Sequence[str]) -> None:
+    for theirs in (out / name for name in names if (out / name).exists()):
+        raise TwinvecError(
+            f"{theirs} is there and not twinvec's, which would delete or replace it; choose an "
+            "empty folder, or move it away"
+        )
+
+
+def _replace(folder: Path, source: Path) -> None:
+    """Copy a folder in the place of another, which stays whole until the copy is."""
+    with tempfile.TemporaryDirectory(dir=folder.parent) as temporary:
+        copy = shutil.copytree(source, Path(temporary) / "new")
+        if folder.exists():
+            folder.rename(Path(temporary) / "old")
+        copy.rename(folder)
 
 
 def _kept_index(folder: Path, embedder: Embedder) -> Index | None:
@@ -173,14 +211,15 @@ def sizes(out: Path) -> dict[str, tuple[int, int]]:
         files = [file for file in out.glob(pattern) if file.is_file() and file.suffix != ".br"]
         twins = [twin if (twin := brotli_of(file)).is_file() else file for file in files]
         raw, sent = (sum(file.stat().st_size for file in some) for some in (files, twins))
-        found[part] = raw, sent
+        if files:
+            found[part] = raw, sent
     return found
 
 
-def _copy_runtime(out: Path, web: Path) -> Iterator[Path]:
+def _copy_runtime(out: Path, web: Path, *, webgpu: bool) -> Iterator[Path]:
     sources = {
         f"{folder}/{file}": _npm_file(web, f"{package}/{file}", sha256)
-        for (folder, package), files in _PACKAGES.items()
+        for (folder, package), files in (_PACKAGES | (_WEBGPU if webgpu else {})).items()
         for file, sha256 in files.items()
     }
     stdlib = _npm_file(web, f"pyodide/{_STDLIB}", _STDLIB_SHA256)

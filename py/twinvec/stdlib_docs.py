@@ -222,9 +222,10 @@ def _signature(name: str, value: Any) -> Iterator[str]:
 
 
 def main() -> None:
-    """Index into the folder that the command line names."""
+    """Index into the folder that the command line names, with the model of the site around it."""
     out = Path(sys.argv[1])
-    embedder = Embedder.from_pretrained()
+    site = json.loads((out.parent / "models" / "manifest.json").read_bytes())
+    embedder = Embedder.from_pretrained(site["models"][0]["name"])
     embedded = index_stdlib(out, embedder)
     embedder.close()
     count = Manifest.from_json((out / MANIFEST).read_bytes()).count

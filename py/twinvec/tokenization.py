@@ -113,24 +113,23 @@ class Tokenizer:
 
     def __init__(self, core: TokenizerCore, max_length: int) -> None:
         self._core = core
-        self._template = Template.from_post_processor(core.post_processor)
-        template = self._template
-        self._room = max_length - len(template.prefix) - len(template.suffix)
+        template = Template.from_post_processor(core.post_processor)
+        self._type_id = template.text_type_id
+        self._prefix = np.array(template.prefix, np.int64).reshape(-1, 2)
+        self._suffix = np.array(template.suffix, np.int64).reshape(-1, 2)
+        self._room = max_length - len(self._prefix) - len(self._suffix)
         if self._room < 1:
             raise ValueError(f"max_length {max_length} leaves no room beside the special tokens")
 
     def encode(self, text: str) -> Encoding:
         """Tokenize one text, add the special tokens, truncate to `max_length`."""
         ids = self._core.encode(well_formed(text))
-        kept, template = ids[: self._room], self._template
-        pairs = np.empty((len(template.prefix) + len(kept) + len(template.suffix), 2), np.int64)
-        start, end = len(template.prefix), len(template.prefix) + len(kept)
-        pairs[:start] = np.reshape(template.prefix, (-1, 2))
-        pairs[start:end, 0] = kept
-        pairs[start:end, 1] = template.text_type_id
-        pairs[end:] = np.reshape(template.suffix, (-1, 2))
-        full_length = len(pairs) + len(ids) - len(kept)
-        return Encoding(pairs[:, 0].copy(), pairs[:, 1].copy(), full_length)
+        kept, prefix, suffix = ids[: self._room], self._prefix, self._suffix
+        input_ids = np.concatenate((prefix[:, 0], kept, suffix[:, 0]), dtype=np.int64)
+        type_ids = np.full(len(input_ids), self._type_id, np.int64)
+        type_ids[: len(prefix)] = prefix[:, 1]
+        type_ids[len(input_ids) - len(suffix) :] = suffix[:, 1]
+        return Encoding(input_ids, type_ids, len(input_ids) + len(ids) - len(kept))
 
 
 def well_formed(text: str) -> str:

@@ -13,32 +13,32 @@ from typing import Any, TypeAlias
 
 import onnxruntime as ort
 from corpora import Workload
+from subject import Subject
 
-from twinvec import Embedder
 from twinvec.batching import feeds
-from twinvec.models import resolve
 
 Encode: TypeAlias = Callable[[list[str]], Any]
 
 
-def contenders(embedder: Embedder, workload: Workload) -> dict[str, Callable[[], float]]:
+def contenders(subject: Subject, workload: Workload) -> dict[str, Callable[[], float]]:
     """Give what is timed on a workload; each call takes seconds, and gives how many."""
-    texts = workload.texts
+    texts, embedder, folder = workload.texts, subject.embedder, subject.folder
     encodings = [embedder._tokenizer.encode(text) for text in texts]
     runs = [feeds(encoding, embedder._session.input_names) for encoding in encodings]
-    folder, _ = resolve(embedder.info.name, dtype="fp32")
     found: dict[str, Callable[[], float]] = {
         "twinvec": partial(timed, partial(embedder.encode, texts)),
         "bare ONNX Runtime": partial(timed, _bound(folder / "onnx" / "model.onnx", runs)),
     }
-    peers: dict[str, Callable[[Path], Encode]] = {
-        "fastembed": _fastembed,
-        "sentence-transformers, ONNX": partial(_sentence_transformers, backend="onnx"),
-        "sentence-transformers, PyTorch": partial(_sentence_transformers, backend="torch"),
+    peers: dict[str, Callable[[], Encode]] = {
+        "fastembed": partial(_fastembed, folder),
+        "sentence-transformers, ONNX": partial(_sentence_transformers, folder, backend="onnx"),
+        "sentence-transformers, PyTorch": partial(
+            _sentence_transformers, subject.source, backend="torch"
+        ),
     }
     for name, opened in peers.items():
         with suppress(ImportError):
-            found[name] = partial(timed, partial(opened(folder), texts))
+            found[name] = partial(timed, partial(opened(), texts))
     return found
 
 

@@ -84,22 +84,6 @@ def test_a_module_that_the_site_leaves_out_is_named(tab: Tab) -> None:
         tab.python(source)
 
 
-def test_it_works_cross_origin_isolated(
-    browser: Browser, tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    folder = overlay(tmp_path_factory.mktemp("isolated"), test_html=TEST_PAGE)
-    with serving(folder, isolated=True) as address:
-        tab = open_tab(browser, f"{address}{SUB_PATH}/")
-        assert tab.page.evaluate("crossOriginIsolated") is True
-        dims, _ = tab.encode(["Hello world."])
-        assert dims[0] == 1
-        tab.page.context.close()
-
-
-def test_it_is_not_isolated_by_default(tab: Tab) -> None:
-    assert tab.page.evaluate("crossOriginIsolated") is False
-
-
 @pytest.mark.parametrize(
     ("name", "kind", "message"),
     [

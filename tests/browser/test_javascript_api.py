@@ -204,9 +204,9 @@ def test_cos_sim_and_dot(tab: Tab) -> None:
             "has no dtype q4 here; it has fp32",
         ),
         (
-            "twinvec.pipeline('feature-extraction', undefined, { device: 'webgpu' })",
+            "twinvec.pipeline('feature-extraction', undefined, { revision: 'main' })",
             "TypeError",
-            "no option device",
+            "no option revision",
         ),
     ],
 )

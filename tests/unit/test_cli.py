@@ -35,7 +35,8 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_every_verb_has_help_and_json() -> None:
-    assert set(main.commands) == {"convert", "embed", "models", "serve", "site", "verify"}
+    verbs = {"convert", "embed", "index", "models", "search", "serve", "site", "verify"}
+    assert set(main.commands) == verbs
     for name, verb in main.commands.items():
         answer = twinvec(name, "--help")
         assert answer.exit_code == 0

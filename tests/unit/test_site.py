@@ -53,6 +53,28 @@ def test_an_index_of_ones_own_is_kept(tmp_path: Path, model: Path) -> None:
     assert weights == ["model.onnx"]  # refused before anything is written
 
 
+def test_an_index_takes_the_place_of_the_one_there(tmp_path: Path, model: Path) -> None:
+    embedder = Embedder.from_pretrained(model)
+    Index.build(["mine"], embedder).save(tmp_path / "mine")
+    Index.build(["old"], embedder).save(tmp_path / "out" / "index")
+    embedder.close()
+    for index in (tmp_path / "mine", tmp_path / "out" / "index"):
+        embedder, found = build_site(tmp_path / "out", model, index=index)
+        embedder.close()
+        assert [one.text for one in found.documents()] == ["mine"]
+        copied = {file.name for file in (tmp_path / "out" / "index").iterdir()}
+        assert copied == {file.name for file in (tmp_path / "mine").iterdir()}
+
+
+def test_an_index_of_other_weights_is_refused_beforehand(tmp_path: Path, model: Path) -> None:
+    embedder = Embedder.from_pretrained(model)
+    Index.build(["mine"], embedder).save(tmp_path / "mine")
+    embedder.close()
+    with pytest.raises(IndexMismatchError, match="weights_sha256"):
+        build_site(tmp_path / "out", model, dtypes=["q8"], index=tmp_path / "mine")
+    assert not (tmp_path / "out").exists()
+
+
 def test_the_sample_index_is_made_again(tmp_path: Path, model: Path) -> None:
     for dtypes in (["fp32"], ["w8", "fp32"]):
         embedder, index = build_site(tmp_path, model, dtypes=dtypes)
@@ -120,6 +142,6 @@ def test_what_is_large_has_a_brotli_twin() -> None:
 def test_the_fixed_part_stays_small() -> None:
     """Everything but the model."""
     parts = sizes(DIST)
-    fixed = {part: sent for part, (_, sent) in parts.items() if part != "model"}
+    fixed = {part: sent for part, (_, sent) in parts.items() if part not in ("model", "index")}
     assert all(fixed.values())
     assert sum(fixed.values()) <= 9_000_000, fixed

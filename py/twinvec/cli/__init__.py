@@ -57,19 +57,33 @@ def main() -> None:
     show_default=True,
     help="Which weights; may be given several times, the default one first.",
 )
+@click.option(
+    "--index",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="What `twinvec index` wrote with this model and dtype; a sample unless given.",
+)
+@click.option("--webgpu", is_flag=True, help="Let pages choose WebGPU (27 MB more to upload).")
 @as_json
-def site(out: Path, model: str | None, dtypes: Sequence[str], as_json: bool) -> None:
-    """Write a static site with runtime, model, page and a sample index into OUT.
+def site(
+    *,
+    out: Path,
+    model: str | None,
+    dtypes: Sequence[str],
+    index: Path | None,
+    webgpu: bool,
+    as_json: bool,
+) -> None:
+    """Write a static site with runtime, model, page and index into OUT, ready to upload.
 
     An index of your own in OUT/index is kept, if this model and dtype can search it.
     """
     if not as_json:
         click.echo(f"Building {out} ...")
-    embedder, index = build_site(out, model, dtypes=dtypes)
+    embedder, searched = build_site(out, model, dtypes=dtypes, index=index, webgpu=webgpu)
     parts = sizes(out)
     size = sum(raw for raw, _ in parts.values())
     name = embedder.info.name
-    hits = index.search(SAMPLE_QUERY, embedder)
+    hits = [] if index else searched.search(SAMPLE_QUERY, embedder)
     embedder.close()
     if as_json:
         click.echo(json.dumps({"out": str(out), "model": name, "dtypes": dtypes, "bytes": size}))
@@ -77,7 +91,8 @@ def site(out: Path, model: str | None, dtypes: Sequence[str], as_json: bool) -> 
     click.echo(f"{out} is ready: {name} ({', '.join(dtypes)}), {size / 1e6:.1f} MB in all.")
     for part, (raw, sent) in parts.items():
         click.echo(f"  {part:17}{raw / 1e6:7.2f} MB, {sent / 1e6:6.2f} MB as Brotli")
-    click.echo(f"\n{SAMPLE_QUERY}")
+    if hits:
+        click.echo(f"\n{SAMPLE_QUERY}")
     for hit in hits:
         click.echo(f"  {hit.score:.4f}  {hit.text}")
 

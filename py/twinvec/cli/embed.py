@@ -13,10 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from twinvec.cli.options import INTERRUPTED, as_json, plural
+from twinvec.cli.options import INTERRUPTED, as_json, plural, which_model
 from twinvec.corpus import FORMATS, Corpus, Format, format_of
 from twinvec.download import sha256_of
-from twinvec.dtypes import DTYPES
 from twinvec.embedder import Embedder
 from twinvec.errors import ParityWarning
 from twinvec.vectors import VectorsFile
@@ -56,15 +55,7 @@ _STDIN = Path("-")
     "that later rows move up. --json lists the line of each one left out.",
 )
 @click.option("--prompt", default="", help="Put before each text.")
-@click.option("--model", help="Hub name or local folder; the default model unless given.")
-@click.option(
-    "--dtype",
-    type=click.Choice(list(DTYPES)),
-    default="fp32",
-    show_default=True,
-    help="Which weights.",
-)
-@click.option("--revision", help="A commit, branch or tag on the Hub.")
+@which_model
 @click.option(
     "--max-length",
     type=click.IntRange(min=1),

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any, get_args
 import click
 
 from twinvec.chunking import MAX_TOKENS, OVERLAP, Chunker
-from twinvec.cli.options import INTERRUPTED, as_json, plural
-from twinvec.dtypes import DTYPES
+from twinvec.cli.options import INTERRUPTED, as_json, plural, which_model
 from twinvec.embedder import Embedder
 from twinvec.index import Index
 from twinvec.index.format import MANIFEST, Precision
@@ -59,15 +58,7 @@ _WIDTH = 100
     "out, and name it at the end.",
 )
 @click.option("--url-prefix", help="Put before a file's path to make a link to it.")
-@click.option("--model", help="Hub name or local folder; the default model unless given.")
-@click.option(
-    "--dtype",
-    type=click.Choice(list(DTYPES)),
-    default="fp32",
-    show_default=True,
-    help="Which weights.",
-)
-@click.option("--revision", help="A commit, branch or tag on the Hub.")
+@which_model
 @click.option(
     "--precision",
     type=click.Choice(get_args(Precision)),

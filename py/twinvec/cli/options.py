@@ -2,14 +2,37 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, TypeVar
+
 import click
 
-__all__ = ["INTERRUPTED", "as_json", "plural"]
+from twinvec.dtypes import DTYPES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Verb = TypeVar("Verb", bound=Callable[..., object])
+
+__all__ = ["INTERRUPTED", "as_json", "plural", "which_model"]
 
 INTERRUPTED = 130
 """The exit code that a shell gives for Ctrl+C."""
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Report as JSON.")
+
+
+def which_model(verb: Verb) -> Verb:
+    """Add what chooses a model."""
+    dtypes = click.Choice(list(DTYPES))
+    for option in (
+        click.option("--revision", help="A commit, branch or tag on the Hub."),
+        click.option(
+            "--dtype", type=dtypes, default="fp32", show_default=True, help="Which weights."
+        ),
+        click.option("--model", help="Hub name or local folder; the default model unless given."),
+    ):
+        verb = option(verb)
+    return verb
 
 
 def plural(number: int, noun: str) -> str:

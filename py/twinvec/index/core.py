@@ -9,7 +9,7 @@ import numpy as np
 
 from twinvec.errors import IndexMismatchError
 from twinvec.index.documents import Document, MemoryDocuments, to_line
-from twinvec.index.format import Manifest, check_precision, vector_kinds
+from twinvec.index.format import Manifest, check_precision, precision_for, vector_kinds
 from twinvec.index.ids import Ids
 from twinvec.index.ranking import Matrix, encode
 from twinvec.index.search import accepts, check_mode, search, unit
@@ -31,10 +31,6 @@ if TYPE_CHECKING:
     from twinvec.index.store import Progress, Steps, Store
 
 __all__ = ["Index"]
-
-_FLOAT32 = 5_000
-"""So many documents are kept as float32 where nothing else is asked for: of 384 dims these are
-7.7 MB, about as much as the runtime itself that a visitor downloads."""
 
 _SAVED = 1024  # documents at once
 
@@ -133,7 +129,7 @@ class Index:
     def _sized(
         cls, embedder: Embedder, count: int, precision: Precision | None, *, lexical: bool
     ) -> Index:
-        chosen = precision or ("float32" if count <= _FLOAT32 else "int8")
+        chosen = precision or precision_for(count)
         return cls(embedder.fingerprint, dim=embedder.info.dim, precision=chosen, lexical=lexical)
 
     def add(
