@@ -47,8 +47,8 @@ _NUMPY = """
 """
 _NATIVE_ONLY = """
     bert bytecode chunking cli* convert corpus dynamic fixed_point hub indexing journal markup
-    models node passages pins precompress probes readers reopen runtime.native serve site sources
-    stdlib_docs variants vectors
+    models node passages pins precompress probes ray_engine readers reopen runtime.native serve
+    site sources stdlib_docs variants vectors
 """
 
 
