@@ -47,7 +47,8 @@ _NUMPY = """
 """
 _NATIVE_ONLY = """
     bert bytecode cli* convert dynamic fixed_point hub indexing journal markup models node pins
-    precompress probes reopen runtime.native serve site sources stdlib_docs variants vectors
+    precompress probes ray_engine reopen runtime.native serve site sources stdlib_docs variants
+    vectors
 """
 
 

@@ -11,6 +11,7 @@
     ├── InferenceError              ONNX Runtime or the tokenizer failed on an input
     ├── SyncUnavailableError        `encode` cannot wait here; `aencode` can
     ├── ParityError                 vectors differ from those recorded with the weights
+    ├── ClusterError                a Ray cluster, or a worker of it, does not do its work
     ├── CorpusError                 a file of texts, or a record in it, gives no text
     ├── IndexFormatError            a folder is not an index that this twinvec can read
     └── IndexMismatchError          an index and an embedder do not belong together
@@ -20,6 +21,7 @@ believe, is a `UserWarning`: `TruncationWarning`, `ParityWarning`.
 """
 
 __all__ = [
+    "ClusterError",
     "CorpusError",
     "DownloadError",
     "IndexFormatError",
@@ -76,6 +78,10 @@ class InferenceError(TwinvecError):
 
 class SyncUnavailableError(TwinvecError):
     """A blocking call is impossible on this runtime at this moment."""
+
+
+class ClusterError(TwinvecError):
+    """Machines that were to embed cannot; the message says what to do."""
 
 
 class CorpusError(TwinvecError):

@@ -7,7 +7,7 @@ import tempfile
 from contextlib import closing, suppress
 from dataclasses import asdict, dataclass
 from itertools import islice
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, TypeAlias
 
 from twinvec.errors import IndexFormatError
 from twinvec.index import Document, IndexWriter
@@ -15,7 +15,7 @@ from twinvec.index.format import MANIFEST, Manifest, precision_for, wide_digest
 from twinvec.journal import Journal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
     import numpy as np
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
     from twinvec.embedder import Embedder, Progress
     from twinvec.index.format import Precision
+
+    Engine: TypeAlias = Callable[[Iterable[str]], Iterable[tuple[list[bytes], NDArray[np.float32]]]]
 
 __all__ = ["Written", "write_index"]
 
@@ -45,6 +47,7 @@ def write_index(
     *,
     precision: Precision | None = None,
     lexical: bool = True,
+    engine: Engine | None = None,
 ) -> Written:
     """Write passages into a folder, showing progress; memory does not grow with their texts.
 
@@ -58,6 +61,8 @@ def write_index(
         embedder: of documents.
         precision: see `Index.build`; None also keeps that of the index that is there.
         lexical: see `IndexWriter`.
+        engine: embeds documents elsewhere, with the embedder's fingerprint: takes texts, and gives
+            vectors by the digests of their texts, in any order; None for here.
 
     Raises:
         ValueError: an id is there twice, or metadata are not JSON.
@@ -73,7 +78,7 @@ def write_index(
             closing(Journal(part, fingerprint, dim)) as journal,
             IndexWriter(folder, fingerprint, precision=chosen, dim=dim, lexical=lexical) as writer,
         ):
-            embedded = _Run(writer, journal, embedder).all(spool)
+            embedded = _Run(writer, journal, embedder, engine).all(spool)
         journal.discard()
     return Written(count, embedded, chosen)
 
@@ -81,8 +86,11 @@ def write_index(
 class _Run:
     """Takes every vector from the index that is there, else the journal, else the embedder."""
 
-    def __init__(self, writer: IndexWriter, journal: Journal, embedder: Embedder) -> None:
+    def __init__(
+        self, writer: IndexWriter, journal: Journal, embedder: Embedder, engine: Engine | None
+    ) -> None:
         self._writer, self._journal, self._embedder = writer, journal, embedder
+        self._engine = engine
 
     def all(self, spool: IO[str]) -> int:
         """Write all passages; tell how many had to be embedded."""
@@ -90,9 +98,18 @@ class _Run:
 
         missing = sum(len(self._find(batch)[1]) for batch in _batches(spool))
         with tqdm(total=missing, desc="Embedding", unit=" passages") as bar:
+            if missing and self._engine:
+                for digests, vectors in self._engine(self._missing(spool)):
+                    self._journal.append(digests, vectors)
+                    bar.update(len(digests))
+                self._journal.reread()
             for batch in _batches(spool):
                 self._write(batch, lambda *_: bar.update())
         return missing
+
+    def _missing(self, spool: IO[str]) -> Iterator[str]:
+        for batch in _batches(spool):
+            yield from self._find(batch)[1]
 
     def _find(self, batch: list[Document]) -> tuple[NDArray[np.int64], list[str]]:
         """Give the rows that the index has, and the texts that nobody has."""

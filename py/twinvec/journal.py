@@ -34,16 +34,15 @@ class Journal:
     def __init__(self, file: Path, fingerprint: Mapping[str, Any], dim: int) -> None:
         self._file = file
         self._row = np.dtype([("digest", "V16"), ("vector", "<f4", (dim,))])
-        header = hashlib.sha256(json.dumps(fingerprint, sort_keys=True).encode()).digest()
-        self._kept = self._read(header)
-        self._rows = {bytes(digest): row for row, digest in enumerate(self._kept["digest"])}
+        self._header = hashlib.sha256(json.dumps(fingerprint, sort_keys=True).encode()).digest()
+        self.reread()
         self._stream = file.open("r+b" if len(self._kept) else "wb")
-        self._stream.write(header)
+        self._stream.write(self._header)
         self._stream.seek(_HEADER + len(self._kept) * self._row.itemsize)
         self._stream.truncate()
 
     def __contains__(self, digest: bytes) -> bool:
-        """Tell whether an earlier run made this text's vector."""
+        """Tell whether this text's vector was there when the journal was opened, or read again."""
         return digest in self._rows
 
     def __getitem__(self, digest: bytes) -> NDArray[np.float32]:
@@ -60,6 +59,11 @@ class Journal:
         self._stream.flush()
         os.fsync(self._stream.fileno())
 
+    def reread(self) -> None:
+        """Take up what was appended since."""
+        self._kept = self._read()
+        self._rows = {bytes(digest): row for row, digest in enumerate(self._kept["digest"])}
+
     def close(self) -> None:
         """Keep it for another run."""
         self._stream.close()
@@ -70,10 +74,10 @@ class Journal:
         self._kept = np.empty(0, self._row)  # unmapped, as Windows needs it
         self._file.unlink()
 
-    def _read(self, header: bytes) -> NDArray[np.void]:
+    def _read(self) -> NDArray[np.void]:
         try:
             with self._file.open("rb") as stream:
-                if stream.read(_HEADER) == header:
+                if stream.read(_HEADER) == self._header:
                     rows = (self._file.stat().st_size - _HEADER) // self._row.itemsize
                     if rows:
                         return np.memmap(self._file, self._row, "r", _HEADER, (rows,))

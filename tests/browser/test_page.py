@@ -61,7 +61,7 @@ def test_it_ranks_the_documentation_as_python_does(
     choose(page, choice)
     search(page, QUERY)
     index = Index.load(DIST / "search")
-    expected = index.search(QUERY, embedder, k=10, mode=mode)  # type: ignore[arg-type]
+    expected = index.search(QUERY, embedder, k=10, mode=mode)
     expect(page.get_by_role("option").first).to_contain_text(expected[0].metadata["heading"])
     assert headings(page) == [hit.metadata["heading"] for hit in expected]
     links = [option.get_attribute("href") for option in page.get_by_role("option").all()]
@@ -185,7 +185,7 @@ def test_it_is_usable_by_keyboard(page: Page) -> None:
 
 def test_everything_has_a_name(page: Page) -> None:
     for role in ("textbox", "button", "radio", "combobox"):
-        for one in page.get_by_role(role).all():  # type: ignore[arg-type]
+        for one in page.get_by_role(role).all():
             snapshot = one.aria_snapshot()
             assert '"' in snapshot, snapshot
 

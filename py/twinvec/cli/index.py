@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import logging
 import time
+from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -23,8 +25,10 @@ from twinvec.sources import find_sources
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from contextlib import AbstractContextManager
 
     from twinvec.index import Document, Hit
+    from twinvec.indexing import Engine
 
 __all__ = ["index", "search"]
 
@@ -78,6 +82,21 @@ _WIDTH = 100
     help="Tokens that a passage may repeat of the one before it, in whole sentences.",
 )
 @click.option("--no-lexical", is_flag=True, help="Leave out the terms that --mode hybrid needs.")
+@click.option(
+    "--engine",
+    type=click.Choice(["local", "ray"]),
+    default="local",
+    show_default=True,
+    help="Embed in this process, or on a Ray cluster; the index is the same.",
+)
+@click.option(
+    "--address", help="The Ray cluster, host:port or auto.  [default: one that runs here]"
+)
+@click.option(
+    "--workers",
+    type=click.IntRange(min=1),
+    help="Processes on the Ray cluster, of one core each.  [default: all of its cores]",
+)
 @as_json
 def index(
     *,
@@ -95,6 +114,9 @@ def index(
     max_tokens: int | None,
     overlap: int,
     no_lexical: bool,
+    engine: str,
+    address: str | None,
+    workers: int | None,
     as_json: bool,
 ) -> None:
     """Index the files SRC..., for searching them by meaning.
@@ -107,6 +129,7 @@ def index(
     was, and the same command goes on with what was embedded.
     """
     _check_out(out)
+    _check_engine(engine, address, workers)
     logging.getLogger("pypdf").setLevel(logging.ERROR)  # it warns of all that it mends itself
     start = time.perf_counter()
     sources = find_sources(src, include=include, exclude=exclude)
@@ -118,9 +141,22 @@ def index(
             sources, chunker, field=field, url_prefix=url_prefix, problems=problems
         )
         silent = {source.name: None for source in sources}
-        written = write_index(
-            _heard(passages, silent), out, embedder, precision=precision, lexical=not no_lexical
-        )
+        with _engine(
+            engine,
+            embedder,
+            model=model,
+            revision=revision,
+            address=address,
+            workers=workers,
+        ) as elsewhere:
+            written = write_index(
+                _heard(passages, silent),
+                out,
+                embedder,
+                precision=precision,
+                lexical=not no_lexical,
+                engine=elsewhere,
+            )
     except KeyboardInterrupt:
         click.echo(f"Interrupted; {out} is as it was. Run the same command to go on.", err=True)
         raise SystemExit(INTERRUPTED) from None
@@ -196,6 +232,39 @@ def _check_out(out: Path) -> None:
     """Refuse a folder of something else, before the work."""
     if out.is_dir() and any(out.iterdir()) and not (out / MANIFEST).is_file():
         raise click.ClickException(f"{out} is not empty and not an index; choose another folder")
+
+
+def _check_engine(engine: str, address: str | None, workers: int | None) -> None:
+    """Refuse what does not fit, before the work."""
+    if engine == "local":
+        if address or workers:
+            raise click.UsageError("--address and --workers are for --engine ray")
+        return
+    try:
+        import twinvec.ray_engine  # noqa: F401 (whether it can be)
+    except ImportError as err:
+        raise click.ClickException(
+            f"--engine ray needs Ray Data: pip install 'twinvec[ray]' ({err})"
+        ) from err
+
+
+def _engine(
+    engine: str,
+    embedder: Embedder,
+    *,
+    model: str | None,
+    revision: str | None,
+    address: str | None,
+    workers: int | None,
+) -> AbstractContextManager[Engine | None]:
+    if engine == "local":
+        return nullcontext()
+    from twinvec.ray_engine import RayEngine
+
+    # By name, what stands in for the default too; a folder by a path that holds elsewhere.
+    place = str(Path(model).resolve()) if model and Path(model).is_dir() else embedder.info.name
+    opened = partial(Embedder.from_pretrained, place, dtype=embedder.dtype, revision=revision)
+    return RayEngine(opened, embedder.fingerprint, address=address, workers=workers)
 
 
 def _heard(passages: Iterator[Document], silent: dict[str, None]) -> Iterator[Document]:
