@@ -11,6 +11,7 @@ from playwright.sync_api import Browser, FilePayload, Page, expect
 
 from conftest import DIST, overlay, serving
 from twinvec import Embedder, Index
+from twinvec.index.search import Mode
 from twinvec.site import SAMPLE_QUERY
 
 pytestmark = pytest.mark.browser
@@ -56,7 +57,7 @@ def headings(page: Page) -> list[str]:
     [("meaning", "semantic"), ("words", "lexical"), ("meaning and words", "hybrid")],
 )
 def test_it_ranks_the_documentation_as_python_does(
-    page: Page, embedder: Embedder, choice: str, mode: str
+    page: Page, embedder: Embedder, choice: str, mode: Mode
 ) -> None:
     choose(page, choice)
     search(page, QUERY)
