@@ -335,7 +335,8 @@ export class TwinvecSearch extends HTMLElement {
   /** @param {Hit[]} hits */
   #show(hits) {
     this.#hits = hits;
-    this.#list.replaceChildren(...hits.map(row));
+    const own = this.#own !== undefined;
+    this.#list.replaceChildren(...hits.map((hit, number) => row(hit, number, own)));
     this.#choose(-1);
   }
 
@@ -398,13 +399,16 @@ export class TwinvecSearch extends HTMLElement {
 }
 
 /**
- * Where a hit leads: its `url`, or its source where a browser shows such files.
+ * Where a hit leads: its `url`, or its source where a browser shows such files; those of an index
+ * that the page opened itself need not be on the site.
  *
  * @param {Hit} hit
+ * @param {boolean} own
  * @returns {string | undefined}
  */
-function link({ metadata: { url, source, anchor } }) {
-  const found = url ?? (SHOWN.test(source ?? "") ? source + (anchor ? `#${anchor}` : "") : undefined);
+function link({ metadata: { url, source, anchor } }, own) {
+  const shown = !own && SHOWN.test(source ?? "");
+  const found = url ?? (shown ? source + (anchor ? `#${anchor}` : "") : undefined);
   if (typeof found !== "string" || !URL.canParse(found, document.baseURI)) return undefined;
   const { href, protocol } = new URL(found, document.baseURI);
   return protocol === "https:" || protocol === "http:" ? href : undefined; // no scripts
@@ -413,9 +417,10 @@ function link({ metadata: { url, source, anchor } }) {
 /**
  * @param {Hit} hit
  * @param {number} number
+ * @param {boolean} own
  */
-function row(hit, number) {
-  const href = link(hit);
+function row(hit, number, own) {
+  const href = link(hit, own);
   const { heading, title, source } = hit.metadata;
   // A passage repeats the headings above it, or the last of these.
   const [first = "", ...rest] = hit.text.split("\n");

@@ -108,6 +108,7 @@ def test_files_are_cut_into_passages(page: Page) -> None:
     expect(page.locator("#added")).to_have_text("1 passage added")
     search(page, "arches", 1)
     expect(page.get_by_role("option")).to_contain_text("Arches carry load.")
+    assert page.get_by_role("option").get_attribute("href") is None  # it is not on this site
     search(page, "menu nothing", 0)
     upload(page, "notes.txt", "One.\n\nTwo.")
     expect(page.locator("#added")).to_have_text("1 passage added")

@@ -63,7 +63,7 @@ def opened(browser: Browser, address: str) -> Iterator[Page]:
     """The page with its search loaded, for tests that put back what they change."""
     page = browser.new_context().new_page()
     page.goto(address)
-    search(page, "panda")
+    search(page, "panda", "giant panda")
     yield page
     page.context.close()
 
@@ -72,10 +72,12 @@ def box(page: Page) -> Locator:
     return page.get_by_role("combobox", name="Search the zoo")
 
 
-def search(page: Page, query: str, count: int = 2) -> Locator:
+def search(page: Page, query: str, first: str) -> Locator:
+    """Type a query and wait for its hits, by what the first one says."""
     box(page).fill(query)
     options = page.get_by_role("option")
-    expect(options).to_have_count(count)
+    expect(options.first).to_contain_text(first)
+    expect(options).to_have_count(2)
     return options
 
 
@@ -100,7 +102,7 @@ def test_nothing_is_loaded_before_a_visitor_turns_to_it(fresh: Page) -> None:
 
 
 def test_hits_are_those_of_python(opened: Page, address: str, embedder: Embedder) -> None:
-    options = search(opened, "What does a bear eat?")
+    options = search(opened, "What does a bear eat?", "giant panda")
     index = Index.load(f"{address}{SUB_PATH}/zoo")
     expected = index.search("What does a bear eat?", embedder, k=2)
     passages = opened.locator("twinvec-search .passage").all_inner_texts()
@@ -112,11 +114,13 @@ def test_hits_are_those_of_python(opened: Page, address: str, embedder: Embedder
 
 
 def test_links_lead_to_the_place_and_never_run_scripts(opened: Page, address: str) -> None:
-    expect(search(opened, "sleeping lion").first).to_have_attribute(
+    expect(search(opened, "sleeping lion", "A lion sleeps").first).to_have_attribute(
         "href", f"{address}lions.html#sleep"
     )
-    assert search(opened, "opening hours").first.get_attribute("href") is None  # of Markdown
-    first = search(opened, "onerror markup").first
+    assert (
+        search(opened, "opening hours", "Opening hours").first.get_attribute("href") is None
+    )  # of Markdown
+    first = search(opened, "onerror markup", "is markup").first
     assert first.get_attribute("href") is None
     expect(first).to_contain_text("<img src=x onerror=alert(1)>")
     expect(opened.locator("twinvec-search img")).to_have_count(0)
@@ -125,7 +129,7 @@ def test_links_lead_to_the_place_and_never_run_scripts(opened: Page, address: st
 def test_it_is_worked_by_keyboard(fresh: Page, address: str) -> None:
     fresh.keyboard.press("Tab")
     expect(box(fresh)).to_be_focused()
-    options = search(fresh, "panda")
+    options = search(fresh, "panda", "giant panda")
     field = box(fresh)
     expect(field).to_have_attribute("aria-expanded", "true")
     fresh.keyboard.press("ArrowDown")
@@ -149,11 +153,11 @@ def test_it_is_worked_by_keyboard(fresh: Page, address: str) -> None:
 
 
 def test_a_second_escape_empties_it_and_leaving_closes_it(opened: Page) -> None:
-    search(opened, "panda")
+    search(opened, "panda", "giant panda")
     opened.keyboard.press("Escape")
     opened.keyboard.press("Escape")
     expect(box(opened)).to_have_value("")
-    search(opened, "lion")
+    search(opened, "lion", "A lion sleeps")
     opened.get_by_text("below").focus()
     expect(opened.get_by_role("listbox")).to_be_hidden()
     box(opened).focus()
@@ -161,7 +165,7 @@ def test_a_second_escape_empties_it_and_leaving_closes_it(opened: Page) -> None:
 
 
 def test_roles_names_and_relations(opened: Page) -> None:
-    search(opened, "panda")
+    search(opened, "panda", "giant panda")
     field = box(opened)
     assert field.get_attribute("aria-autocomplete") == "list"
     assert field.get_attribute("aria-controls") == opened.get_by_role("listbox").get_attribute("id")
@@ -182,7 +186,7 @@ def test_a_page_can_take_a_hit_itself(opened: Page, address: str) -> None:
           globalThis.taken = event.detail;
         }, { once: true })"""
     )
-    search(opened, "panda").first.click()
+    search(opened, "panda", "giant panda").first.click()
     assert opened.evaluate("taken.metadata.heading") == "Animals > Pandas"
     assert opened.url == address
 
@@ -221,7 +225,7 @@ def test_it_takes_a_pages_colors(opened: Page) -> None:
           document.adoptedStyleSheets = [sheet];
         }"""
     )
-    search(opened, "panda")
+    search(opened, "panda", "giant panda")
     color = "(one) => getComputedStyle(one).color"
     assert opened.locator("twinvec-search .heading").evaluate(color) == "rgb(1, 2, 3)"
     assert box(opened).evaluate("(one) => getComputedStyle(one).borderTopWidth") == "7px"
@@ -253,7 +257,7 @@ def test_a_failure_is_told_and_tried_again(fresh: Page, failing: str, message: s
 
 
 def test_a_worker_that_died_is_replaced(opened: Page) -> None:
-    search(opened, "panda")
+    search(opened, "panda", "giant panda")
     opened.evaluate(
         """async () => {
           const { extractor } = await document.querySelector("twinvec-search").load();
@@ -276,7 +280,7 @@ def test_two_boxes_share_one_model(browser: Browser, address: str) -> None:
           document.body.append(other);
         }"""
     )
-    search(page, "panda")
+    search(page, "panda", "giant panda")
     workers = len(page.workers)
     page.get_by_role("combobox", name="Other").fill("panda")
     expect(page.locator("twinvec-search").last.get_by_role("option")).to_have_count(3)
@@ -285,18 +289,18 @@ def test_two_boxes_share_one_model(browser: Browser, address: str) -> None:
 
 
 def test_it_finds_the_weights_that_the_index_was_built_with(
-    browser: Browser, tmp_path: Path
+    browser: Browser, embedder: Embedder, tmp_path: Path
 ) -> None:
     folder = overlay(tmp_path)
     page_html = PAGE.replace("docs/search/zoo/", "docs/search/small")
     (folder / "index.html").write_text(page_html, encoding="utf-8")
-    with closing(Embedder.from_pretrained(dtype="w8")) as small:
+    with closing(Embedder.from_pretrained(embedder.info.name, dtype="w8")) as small:
         Index.build(list(TEXTS), small).save(folder / SUB_PATH / "small")
     with serving(folder) as root:
         page = browser.new_context().new_page()
         asked: list[str] = []
         page.context.on("request", lambda request: asked.append(request.url))
         page.goto(root)
-        search(page, "panda")
+        search(page, "panda", "giant panda")
         assert next(url for url in asked if ".onnx" in url).endswith("model_w8.onnx")
         page.context.close()
