@@ -43,10 +43,25 @@ async function answer(event) {
     event.waitUntil(remember(request, copy));
     return response;
   } catch (error) {
-    const kept = await caches.match(request, { cacheName: KEPT, ignoreSearch: true });
-    if (kept) return kept;
+    for (const url of namesOf(request)) {
+      const kept = await caches.match(url, { cacheName: KEPT, ignoreSearch: true });
+      if (kept) return kept;
+    }
     throw error;
   }
+}
+
+/**
+ * A folder and its `index.html` are the same page.
+ *
+ * @param {Request} request
+ */
+function namesOf({ url }) {
+  const { origin, pathname } = new URL(url);
+  const other = pathname.endsWith("/")
+    ? `${pathname}index.html`
+    : pathname.replace(/\/index\.html$/, "/");
+  return [url, origin + other];
 }
 
 /**
