@@ -34,6 +34,9 @@ if TYPE_CHECKING:
     from twinvec.indexing import Engine
     from twinvec.ray_engine import RayEngine
 
+pytestmark = pytest.mark.filterwarnings(  # Ray's own, of settings that nobody set
+    "ignore:`use_.*` is deprecated:DeprecationWarning"
+)
 needs_ray = pytest.mark.skipif(
     find_spec("ray") is None, reason="Ray is not installed: pip install 'twinvec[ray]'"
 )
