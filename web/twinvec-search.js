@@ -149,6 +149,8 @@ export class TwinvecSearch extends HTMLElement {
   #own;
   /** @type {Promise<void> | undefined} */
   #searching;
+  /** @type {Mode} */
+  #usual = "hybrid";
   #wanted = false;
   #chosen = -1;
   /** @type {Hit[]} */
@@ -231,7 +233,10 @@ export class TwinvecSearch extends HTMLElement {
       const address = new URL(this.getAttribute("index") ?? "index/", document.baseURI);
       const folder = withSlash(base);
       if (this.hasAttribute("offline")) await serveOffline(folder);
-      const options = await suiting(withSlash(address), folder);
+      const file = new URL("index.json", withSlash(address));
+      const { fingerprint = {}, shards = {} } = await fetchJson(file, { cache: "no-cache" });
+      this.#usual = shards.terms ? "hybrid" : "semantic"; // where it was built without terms
+      const options = await suiting(fingerprint, folder);
       const extractor = await shared(options, (event) => this.#tell(event));
       const index = await extractor.openIndex(address);
       if (this.hasAttribute("offline")) index.keepOffline().catch(console.warn);
@@ -309,7 +314,7 @@ export class TwinvecSearch extends HTMLElement {
       return;
     }
     const k = Number(this.getAttribute("k") ?? 10);
-    const mode = /** @type {Mode} */ (this.getAttribute("mode") ?? "hybrid");
+    const mode = /** @type {Mode} */ (this.getAttribute("mode") ?? this.#usual);
     const hits = await (this.#own ?? index).search(query, { k, mode });
     if (this.#wanted) return; // by now something else is typed
     this.#show(hits);
@@ -444,13 +449,12 @@ function part(name) {
 /**
  * Find the model and the weights that an index was built with.
  *
- * @param {URL} address
+ * @param {Record<string, any>} fingerprint
  * @param {URL} base
  */
-async function suiting(address, base) {
-  const { fingerprint } = await fetchJson(new URL("index.json", address), { cache: "no-cache" });
+async function suiting(fingerprint, base) {
   const { models } = await fetchJson(new URL("models/manifest.json", base));
-  const { model, weights_sha256: sha256, max_length, dim } = fingerprint ?? {};
+  const { model, weights_sha256: sha256, max_length, dim } = fingerprint;
   /** @type {import("./protocol.js").ModelInfo | undefined} */
   const info = models.find((/** @type {{ name: string }} */ { name }) => name === model);
   const [dtype] =
