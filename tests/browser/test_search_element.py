@@ -92,7 +92,9 @@ def test_nothing_is_loaded_before_a_visitor_turns_to_it(fresh: Page) -> None:
     box(fresh).focus()
     bar = fresh.get_by_role("progressbar", name="Loading")
     expect(bar).to_be_visible()
-    expect(fresh.get_by_role("status")).to_contain_text(re.compile(r"Loading: (.* of .* MB|nearly ready)"))
+    expect(fresh.get_by_role("status")).to_contain_text(
+        re.compile(r"Loading: (.* of .* MB|nearly ready)")
+    )
     box(fresh).press_sequentially("panda")  # answered when it is ready
     expect(fresh.get_by_role("option")).to_have_count(2)
     expect(bar).to_be_hidden()
@@ -226,9 +228,8 @@ def test_it_takes_a_pages_colors(opened: Page) -> None:
         }"""
     )
     search(opened, "panda", "giant panda")
-    color = "(one) => getComputedStyle(one).color"
-    assert opened.locator("twinvec-search .heading").evaluate(color) == "rgb(1, 2, 3)"
-    assert box(opened).evaluate("(one) => getComputedStyle(one).borderTopWidth") == "7px"
+    expect(opened.locator("twinvec-search .heading").first).to_have_css("color", "rgb(1, 2, 3)")
+    expect(box(opened)).to_have_css("border-top-width", "7px")
 
 
 @pytest.mark.parametrize(
