@@ -14,6 +14,8 @@ from __future__ import annotations
 import logging
 import os
 import socket
+import sys
+from contextlib import redirect_stdout
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +30,7 @@ from twinvec.index.format import wide_digest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
+    from types import TracebackType
     from typing import Self
 
     from numpy.typing import NDArray
@@ -72,6 +75,7 @@ class RayEngine:
     ) -> None:
         self._worker = (open_embedder, dict(fingerprint))
         self._address, self._workers = address, workers
+        self._stdout = redirect_stdout(sys.stderr)  # where Ray tells of workers that died
 
     def __enter__(self) -> Self:
         """Join the cluster.
@@ -92,10 +96,17 @@ class RayEngine:
                 f"no Ray cluster at {place}: {err}. Start one with `ray start --head`, and name "
                 "its address: --address host:6379"
             ) from err
+        self._stdout.__enter__()
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         ray.shutdown()
+        self._stdout.__exit__(kind, error, trace)
 
     def __call__(self, texts: Iterable[str]) -> Iterator[tuple[list[bytes], NDArray[np.float32]]]:
         """Embed documents.

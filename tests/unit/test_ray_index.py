@@ -157,7 +157,11 @@ def test_the_command_writes_the_same_index(tmp_path: Path, model: str) -> None:
 
 @needs_ray
 def test_a_killed_worker_neither_loses_nor_repeats_a_passage(
-    tmp_path: Path, model: str, embedder: Embedder, local: dict[str, bytes]
+    tmp_path: Path,
+    model: str,
+    embedder: Embedder,
+    local: dict[str, bytes],
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     mark = tmp_path / "killed"
 
@@ -173,6 +177,7 @@ def test_a_killed_worker_neither_loses_nor_repeats_a_passage(
     with on_ray(lambda: Dying.from_pretrained(model), embedder) as engine:
         assert write(tmp_path / "index", embedder, engine).embedded == len(TEXTS)
     assert mark.exists()
+    assert capsys.readouterr().out == ""  # a report in JSON goes there
     assert content(tmp_path / "index") == local
 
 
