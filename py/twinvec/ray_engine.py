@@ -94,7 +94,7 @@ class RayEngine:
             place = self._address or "this machine"
             raise ClusterError(
                 f"no Ray cluster at {place}: {err}. Start one with `ray start --head`, and name "
-                "its address: --address host:6379"
+                "its address: --address host:6379. If it asks for a token, set RAY_AUTH_MODE=token"
             ) from err
         self._stdout.__enter__()
         return self
