@@ -11,6 +11,7 @@
  * @property {(params: { url: string }) => { handle: number, size: number }} openIndex
  * @property {(params: { file: ArrayBuffer }) => { handle: number, size: number }} importIndex
  * @property {(params: {}) => { handle: number, size: number }} createIndex
+ * @property {(params: { handle: number }) => void} closeIndex
  * @property {(params: { handle: number, name: string }) => void} saveIndex
  * @property {(params: { handle: number }) => Uint8Array<ArrayBuffer>} exportIndex
  * @property {(params: { url: string }) => void} keepOffline  what `openIndex` opened

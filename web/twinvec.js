@@ -174,6 +174,7 @@ export class SearchIndex {
   #worker;
   #handle;
   #url;
+  #disposed = false;
 
   /**
    * @param {Client<WorkerMethods>} worker
@@ -202,7 +203,7 @@ export class SearchIndex {
     const known = ["ids", "metadata", "progress_callback", "signal"];
     const given = checkOptions("add", options, known);
     const { ids, metadata, progress_callback: onProgress = () => {}, signal } = given;
-    const params = { handle: this.#handle, texts: asList(texts), ids, metadata };
+    const params = { handle: this.#held(), texts: asList(texts), ids, metadata };
     const { truncated, size } = await this.#worker.request("add", params, { onProgress, signal });
     this.size = size;
     return { truncated };
@@ -214,7 +215,7 @@ export class SearchIndex {
    * @param {string[]} ids
    */
   async remove(ids) {
-    const { size } = await this.#worker.request("remove", { handle: this.#handle, ids });
+    const { size } = await this.#worker.request("remove", { handle: this.#held(), ids });
     this.size = size;
   }
 
@@ -225,7 +226,7 @@ export class SearchIndex {
    * @param {string} name
    */
   async save(name) {
-    await this.#worker.request("saveIndex", { handle: this.#handle, name });
+    await this.#worker.request("saveIndex", { handle: this.#held(), name });
   }
 
   /**
@@ -234,7 +235,7 @@ export class SearchIndex {
    * @returns {Promise<Blob>}
    */
   async export() {
-    const content = await this.#worker.request("exportIndex", { handle: this.#handle });
+    const content = await this.#worker.request("exportIndex", { handle: this.#held() });
     return new Blob([content], { type: "application/zip" });
   }
 
@@ -259,7 +260,7 @@ export class SearchIndex {
    * @returns {Promise<Document[]>}
    */
   async documents(start = 0, stop) {
-    return this.#worker.request("documents", { handle: this.#handle, start, stop });
+    return this.#worker.request("documents", { handle: this.#held(), start, stop });
   }
 
   /**
@@ -279,7 +280,20 @@ export class SearchIndex {
       throw new TypeError("query must be a string or a Float32Array");
     }
     if (!Number.isInteger(k) || k < 1) throw new TypeError(`k must be a whole number >= 1, not ${k}`);
-    return this.#worker.request("search", { handle: this.#handle, query, k, filter, mode });
+    return this.#worker.request("search", { handle: this.#held(), query, k, filter, mode });
+  }
+
+  /** Give its memory back; what was asked of it before is still answered, and nothing after. */
+  async dispose() {
+    if (this.#disposed) return;
+    const handle = this.#held();
+    this.#disposed = true;
+    await this.#worker.request("closeIndex", { handle });
+  }
+
+  #held() {
+    if (this.#disposed) throw new TypeError("this index was disposed of; open it again");
+    return this.#handle;
   }
 }
 

@@ -63,15 +63,12 @@ const handlers = {
   createIndex: async (params) => ({ value: await ask("create_index", params) }),
 
   async importIndex({ file }, report) {
-    const url = temporary();
-    pyodide.FS.writeFile(url, new Uint8Array(file)); // stays there: its documents are read from it
-    try {
-      return { value: await ask("open_index", { url }, report) };
-    } catch (error) {
-      pyodide.FS.unlink(url);
-      throw error;
-    }
+    const location = temporary();
+    pyodide.FS.writeFile(location, new Uint8Array(file));
+    return { value: await ask("import_index", { location }, report) };
   },
+
+  closeIndex: async (params) => ({ value: await ask("close_index", params) }),
 
   async exportIndex({ handle }) {
     const location = temporary();

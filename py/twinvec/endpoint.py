@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import platform
 import traceback
+import weakref
+from contextlib import ExitStack
 from dataclasses import asdict
+from itertools import count
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -33,7 +37,8 @@ class Endpoint:
     def __init__(self, js_model: Any) -> None:
         self._info = register(js_model)
         self._dtype: str = js_model.dtype
-        self._indexes: list[Index] = []
+        self._indexes: dict[int, Index] = {}
+        self._handles = count()
 
     async def open(
         self, max_length: int | None, truncate_dim: int | None, self_check: bool
@@ -87,14 +92,24 @@ class Endpoint:
         """Open an index of this model."""
         index = await Index.aload(url, progress=progress)
         index.check(self._embedder)
-        self._indexes.append(index)
-        return {"handle": len(self._indexes) - 1, "size": len(index)}
+        return self._hold(index)
+
+    async def import_index(self, location: str, progress: Progress) -> dict[str, int]:
+        """Open an archive in Pyodide's file system; it is read as long as the index is used."""
+        with ExitStack() as used:
+            used.callback(Path(location).unlink)
+            index = await Index.aload(location, progress=progress)
+            index.check(self._embedder)
+            weakref.finalize(index, used.pop_all().close)
+        return self._hold(index)
 
     async def create_index(self) -> dict[str, int]:
         """Begin an empty index of this model."""
-        dim = self._embedder.info.dim
-        self._indexes.append(Index(self._embedder.fingerprint, dim=dim))
-        return {"handle": len(self._indexes) - 1, "size": 0}
+        return self._hold(Index(self._embedder.fingerprint, dim=self._embedder.info.dim))
+
+    async def close_index(self, handle: int) -> None:
+        """Let an index go; what is being asked of it is still answered."""
+        del self._indexes[handle]
 
     async def save(self, handle: int, location: str) -> None:
         """Write an index into a folder, or a `.zip` file, of Pyodide's file system."""
@@ -147,6 +162,11 @@ class Endpoint:
             query, embedder, k=k, filter=filter, mode=cast("Any", mode)
         )
         return [asdict(hit) for hit in hits]
+
+    def _hold(self, index: Index) -> dict[str, int]:
+        handle = next(self._handles)
+        self._indexes[handle] = index
+        return {"handle": handle, "size": len(index)}
 
 
 def open_endpoint(js_model: Any, js_open_folder: Any) -> Callable[[str, Any], Awaitable[Any]]:

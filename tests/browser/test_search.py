@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -13,15 +15,16 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser, Error, Response, Route
 
-from conftest import SUB_PATH, Tab, open_tab, serving_tests
-from twinvec import Embedder, Index, normalize
+from conftest import DIST, SUB_PATH, Tab, open_tab, serving_tests
+from twinvec import Embedder, Index, IndexWriter, normalize
 from twinvec.serve import _Handler
 
 pytestmark = pytest.mark.browser
 
 QUERIES = 200
 PASSAGES = 300
-KINDS = ("float32", "int8", "binary")
+CORPUS = "search"
+"""The indexed documentation in `dist/`, of precision int8."""
 
 
 @dataclass
@@ -54,42 +57,64 @@ def passages() -> list[str]:
     parts = (
         " ".join(part.split()) for name in sorted(topics) for part in topics[name].split("\n\n")
     )
-    return list(dict.fromkeys(part for part in parts if 60 < len(part) < 400))[: PASSAGES + QUERIES]
+    return list(dict.fromkeys(part for part in parts if 60 < len(part) < 400))[:PASSAGES]
+
+
+def questions() -> list[str]:
+    """Ask for the indexed documentation by name (`shutil.copytree`), or by how a passage begins."""
+    found = Index.load(DIST / CORPUS).documents()
+    asked: list[str] = []
+    for document in found[:: len(found) // QUERIES][:QUERIES]:
+        heading, _, rest = document.text.partition("\n")
+        words = re.findall(r"\w+", rest)[:8]
+        asked.append(" ".join(words) if len(asked) % 2 and len(words) > 4 else heading)
+    return asked
+
+
+def write_corpus(folder: Path, precision: Any) -> None:
+    """Write the indexed documentation in another precision, of the vectors that it has."""
+    index = Index.load(DIST / CORPUS)
+    shards = json.loads((DIST / CORPUS / "index.json").read_bytes())["shards"]
+    codes, scales = (
+        np.concatenate([np.load(DIST / CORPUS / shard["file"]) for shard in shards[kind]])
+        for kind in ("codes", "scales")
+    )
+    with IndexWriter(folder, index.fingerprint, precision=precision, dim=index.dim) as writer:
+        writer.add(index.documents(), normalize(codes * scales[:, np.newaxis]))
 
 
 @pytest.fixture(scope="module")
 def site(
     browser: Browser, embedder: Embedder, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Site]:
-    """Indexes of real passages, and of so many vectors near theirs that int8 takes candidates."""
+    """A small index of so many vectors that int8 takes candidates, beside the demo's corpus."""
     folder = tmp_path_factory.mktemp("search")
-    texts = passages()[:PASSAGES]
+    texts = passages()
     draw = np.random.default_rng(0)
     real = embedder.encode_document(texts)
     noise = draw.standard_normal((20, *real.shape)).astype(np.float32) / real.shape[1] ** 0.5
     near = normalize(real + noise).reshape(-1, real.shape[1])
     with serving_tests(folder) as address:
-        for kind in KINDS:
-            precision: Any = kind
-            index = Index(embedder.fingerprint, dim=real.shape[1], precision=precision)
-            numbers = [{"number": i % 7} for i in range(len(texts))]
-            index.add(texts, real, ids=[f"real-{i}" for i in range(len(texts))], metadata=numbers)
-            index.add([f"noise number {i}" for i in range(len(near))], near)
-            index.save(folder / SUB_PATH / kind)
+        index = Index(embedder.fingerprint, dim=real.shape[1], precision="int8")
+        numbers = [{"number": i % 7} for i in range(len(texts))]
+        index.add(texts, real, ids=[f"real-{i}" for i in range(len(texts))], metadata=numbers)
+        index.add([f"noise number {i}" for i in range(len(near))], near)
+        index.save(folder / SUB_PATH / "int8")
+        for precision in ("float32", "binary"):
+            write_corpus(folder / SUB_PATH / precision, precision)
         tab = open_tab(browser, address)
         yield Site(tab, folder / SUB_PATH)
         tab.page.context.close()
 
 
-@pytest.mark.parametrize(
-    ("kind", "mode"),
-    [*((kind, "semantic") for kind in KINDS), ("int8", "hybrid"), ("float32", "lexical")],
-)
-def test_both_runtimes_rank_alike(site: Site, embedder: Embedder, kind: str, mode: Any) -> None:
-    queries = [" ".join(text.split()[:8]) for text in passages()[PASSAGES:]]
-    assert len(queries) == QUERIES
-    index = Index.load(site.folder / kind)
-    found = site.search(kind, queries, k=10, mode=mode)
+@pytest.mark.parametrize("mode", ["semantic", "hybrid", "lexical"])
+@pytest.mark.parametrize("name", ["float32", CORPUS, "binary"])
+def test_both_runtimes_rank_alike(site: Site, embedder: Embedder, name: str, mode: Any) -> None:
+    queries = questions()
+    assert len(set(queries)) > 0.9 * QUERIES
+    index = Index.load(site.folder / name)
+    assert len(index) > 4096  # so that int8 and binary choose candidates
+    found = site.search(name, queries, k=10, mode=mode)
     largest = 0.0
     for query, hits in zip(queries, found, strict=True):
         expected = index.search(query, embedder, k=10, mode=mode)
@@ -97,7 +122,7 @@ def test_both_runtimes_rank_alike(site: Site, embedder: Embedder, kind: str, mod
         assert [hit["text"] for hit in hits] == [hit.text for hit in expected]
         pairs = zip(hits, expected, strict=True)
         largest = max([largest, *(abs(hit["score"] - one.score) for hit, one in pairs)])
-    print(f"{kind}, {mode}: scores differ by {largest:.1e} at most")
+    print(f"{index.precision}, {mode}: scores differ by {largest:.1e} at most")
     assert largest <= 1e-6
 
 
@@ -267,3 +292,35 @@ def test_a_half_written_folder_is_told(site: Site) -> None:
     (folder / "index.json").unlink()
     with pytest.raises(Error, match=r"index\.json: the server answered 404"):
         site.search("half", ["a"])
+
+
+def test_an_index_of_another_model_is_told(site: Site) -> None:
+    file = site.copy("foreign") / "index.json"
+    block = json.loads(file.read_bytes())
+    block["fingerprint"] |= {"model": "some/model", "pooling": "cls"}
+    file.write_text(json.dumps(block), encoding="utf-8")
+    message = (
+        r"IndexMismatchError: .*model \(index: some/model, embedder: .*\); "
+        r"pooling \(index: cls, embedder: mean\)\. Build the index again with this embedder"
+    )
+    with pytest.raises(Error, match=message):
+        site.search("foreign", ["a"])
+
+
+def test_a_disposed_index_gives_its_memory_back(site: Site) -> None:
+    answers = site.tab.page.evaluate(
+        """async () => {
+          const index = await extractor.openIndex("int8");
+          const asked = index.search("What is a list?");
+          await index.dispose();
+          await index.dispose();
+          const error = await index.search("a").catch((error) => `${error}`);
+          const file = await (await extractor.createIndex()).export();
+          const imported = await extractor.openIndex(file);
+          await imported.dispose();
+          return [(await asked).length, error];
+        }"""
+    )
+    assert answers == [10, "TypeError: this index was disposed of; open it again"]
+    left = site.tab.javascript("return pyodide.FS.readdir('/tmp');")
+    assert not [file for file in left if file.endswith(".zip")]
