@@ -387,6 +387,46 @@ def test_what_is_put_aside_lies_in_the_folder_and_goes_in_the_end(
     assert len(Index.load(folder)) == 5
 
 
+@pytest.mark.parametrize("where", ["index", "index.zip"])
+def test_what_is_changed_amid_a_save_is_not_lost(
+    tmp_path: Path, where: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In one event loop after the other, whenever the other calls come, with slow files."""
+    read = FolderStore.read
+
+    async def slowly(self: FolderStore, parts: Any) -> list[bytes]:
+        await asyncio.sleep(0)
+        return read(self, parts)
+
+    monkeypatch.setattr(FolderStore, "aread", slowly)
+    monkeypatch.setattr(core, "_SAVED", 1)
+    index().save(tmp_path / where)
+    loaded = Index.load(tmp_path / where)
+
+    async def change(turn: int) -> None:
+        saving = asyncio.create_task(loaded.asave(tmp_path / where))
+        for _ in range(turn):
+            await asyncio.sleep(0)
+        added = loaded.aadd(["new"], vectors(1), ids=[f"new {turn}"])
+        await asyncio.gather(added, loaded.aremove([str(turn)]), saving)
+
+    for turn in range(5):
+        finish(change(turn))
+        expected = [*map(str, range(turn + 1, 5)), *(f"new {i}" for i in range(turn + 1))]
+        assert [one.id for one in loaded.documents()] == expected
+        finish(loaded.asave(tmp_path / where))
+        assert Index.load(tmp_path / where).documents() == loaded.documents()
+
+
+def test_it_is_saved_elsewhere_when_its_folder_was_moved_away(tmp_path: Path) -> None:
+    index().save(tmp_path / "a")
+    loaded = Index.load(tmp_path / "a")
+    documents = loaded.documents()
+    (tmp_path / "a").rename(tmp_path / "b")
+    loaded.save(tmp_path / "c")
+    assert Index.load(tmp_path / "c").documents() == documents
+
+
 def test_a_writer_refuses_what_does_not_fit(tmp_path: Path) -> None:
     documents = [Document(name, name, {}) for name in "ab"]
     with IndexWriter(tmp_path, FINGERPRINT, precision="int8", dim=70) as writer:
