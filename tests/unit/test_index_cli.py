@@ -239,6 +239,20 @@ def test_what_is_put_aside_lies_beside_the_index(
     assert f"No space: '{folder}'" in answer.stderr
 
 
+def test_nothing_to_index_leaves_the_index(folder: Path) -> None:
+    index()
+    before = content(folder / "out")
+    (folder / "bad.pdf").write_bytes(b"no")
+    (folder / "empty.txt").touch()
+    answer = index("bad.pdf", "empty.txt", "--on-error", "skip")
+    assert answer.exit_code == 1
+    assert "no file gives a passage to index; out is as it was" in answer.stderr
+    assert "Left out: bad.pdf: not a PDF that can be read" in answer.stderr
+    assert "No text in empty.txt\n" in answer.stderr
+    assert index("empty.txt").exit_code == 1
+    assert content(folder / "out") == before
+
+
 def test_stop_comes_before_anything_is_embedded(folder: Path, encoded: list[str]) -> None:
     (folder / "docs" / "zzz.md").write_bytes(b"# a\n\xff")
     answer = index()
@@ -275,6 +289,41 @@ def test_wrong_usage(folder: Path, arguments: list[str], code: int, message: str
     assert answer.exit_code == code
     assert message in answer.stderr
     assert not (folder / "out").exists()
+
+
+def test_a_folder_of_something_else_is_kept(folder: Path) -> None:
+    answer = run("index", "docs", "-o", "docs")
+    assert answer.exit_code == 1
+    assert "docs is not empty and not an index; choose another folder" in answer.stderr
+    assert len(list((folder / "docs").iterdir())) == 3
+    (folder / "out").mkdir()
+    (folder / "out" / "index.json").write_text("[]", encoding="utf-8")
+    answer = index()
+    assert answer.exit_code == 1
+    assert "index.json would be replaced, and is not that of an index" in answer.stderr
+    assert content(folder / "out") == {"index.json": b"[]"}
+
+
+def test_a_first_run_that_was_killed_is_not_in_the_way(folder: Path) -> None:
+    (folder / "out").mkdir()
+    for name in ("documents-0123456789abcdef.jsonl", "vectors-0123456789abcdef.npy.part"):
+        (folder / "out" / name).touch()
+    assert index().exit_code == 0
+    assert not list((folder / "out").glob("*-0123456789abcdef*"))
+
+
+def test_an_archive_is_searched_but_not_written(folder: Path, encoded: list[str]) -> None:
+    answer = run("index", "docs", "-o", "new.zip")
+    assert answer.exit_code == 2
+    assert "Index.load(folder).save('new.zip')" in answer.stderr
+    assert (encoded, (folder / "new.zip").exists()) == ([], False)
+    index()
+    Index.load("out").save("out.zip")
+    answer = run("search", "out.zip", "a hot drink", "-k", "1")
+    assert answer.stdout == search("a hot drink", "-k", "1").stdout
+    answer = run("search", "docs/animals.md", "a hot drink")
+    assert answer.exit_code == 1
+    assert "Is it the folder that an index was saved to?" in answer.stderr
 
 
 def test_the_working_folder_may_be_the_index(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -322,6 +371,31 @@ def test_search_modes_and_filters() -> None:
     answer = run("search", "out", "panda", "--filter", "source")
     assert answer.exit_code == 2
     assert "'source' is not KEY=VALUE" in answer.stderr
+
+
+@pytest.mark.usefixtures("folder")
+def test_filters_compare_lists_and_not_what_is_missing() -> None:
+    made = Index(Embedder.from_pretrained(EMBEDDED.name).fingerprint, dim=384)
+    metadata: list[dict[str, Any]] = [{"tags": ["a", 1]}, {"tags": "b"}, {}]
+    made.add(["one", "two", "three"], np.eye(3, 384), metadata=metadata)
+    made.save("out")
+
+    def found(pair: str) -> list[str]:
+        hits = json.loads(search("one two three", "--filter", pair, "--json").stdout)
+        return [hit["text"] for hit in hits]
+
+    assert (found("tags=a"), found("tags=1"), found("tags=b")) == (["one"], ["one"], ["two"])
+    assert (found("tags=None"), found("other=None"), found("tags=[]")) == ([], [], [])
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "latin-1"])
+def test_what_a_terminal_cannot_show_is_escaped(folder: Path, encoding: str) -> None:
+    (folder / "odd.jsonl").write_text(json.dumps({"text": "lone \ud800 \u4e2d\ud83d"}), "utf-8")
+    index("odd.jsonl")
+    answer = CliRunner(charset=encoding).invoke(main, ["search", "out", "lone"])
+    assert answer.exit_code == 0, answer.exception
+    shown = "\u4e2d" if encoding == "utf-8" else r"\u4e2d"
+    assert f"lone \\ud800 {shown}\\ud83d\n" in answer.stdout
 
 
 def test_an_index_of_a_folder_of_weights_needs_the_folder(folder: Path) -> None:

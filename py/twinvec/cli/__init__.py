@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import sys
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -41,6 +43,9 @@ class _Commands(click.Group):
 @click.version_option(package_name="twinvec")
 def main() -> None:
     """Embed text on CPython and in the browser: same text, same vector."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # texts have what a terminal cannot show
+            stream.reconfigure(errors="backslashreplace")
     # A reader of a terminal needs the message, not the line of Python that warned.
     warnings.showwarning = lambda message, *_args, **_kwargs: click.echo(
         f"Warning: {message}", err=True
