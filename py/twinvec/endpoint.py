@@ -6,6 +6,7 @@ import platform
 import traceback
 import weakref
 from contextlib import ExitStack
+from copy import copy
 from dataclasses import asdict
 from itertools import count
 from pathlib import Path
@@ -33,6 +34,8 @@ class Endpoint:
     """What a page may ask of Python, by method name, `open` first; see `web/protocol.js`."""
 
     _embedder: Embedder
+    _adder: Embedder
+    """The same model, counting by itself which texts it cut: queries are none of them."""
 
     def __init__(self, js_model: Any) -> None:
         self._info = register(js_model)
@@ -53,6 +56,7 @@ class Endpoint:
         self._embedder = Embedder.from_pretrained(
             info.name, dtype=dtype, max_length=max_length, truncate_dim=truncate_dim
         )
+        self._adder = copy(self._embedder)
         return {
             "model": info.name,
             "revision": info.revision,
@@ -138,10 +142,10 @@ class Endpoint:
         metadata: list[dict[str, Any]] | None,
         progress: Progress,
     ) -> dict[str, int]:
-        """Embed texts and append them to an index; tell how many texts were cut so far."""
+        """Embed texts and append them to an index; tell how many such texts were cut so far."""
         index = self._indexes[handle]
-        await index.aadd(texts, self._embedder, ids=ids, metadata=metadata, progress=progress)
-        return {"truncated": self._embedder.truncated, "size": len(index)}
+        await index.aadd(texts, self._adder, ids=ids, metadata=metadata, progress=progress)
+        return {"truncated": self._adder.truncated, "size": len(index)}
 
     async def documents(self, handle: int, start: int, stop: int | None) -> list[dict[str, Any]]:
         """Give documents in an index's order."""
