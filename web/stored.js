@@ -54,6 +54,10 @@ export async function removeStored(name) {
  */
 export async function store(name, files) {
   const root = await openRoot();
+  if (!("createWritable" in FileSystemFileHandle.prototype)) {
+    const way = "Update it (Safari can from version 26), or save the index as a file.";
+    throw named("StorageError", `keeping "${name}": this browser cannot write files here. ${way}`);
+  }
   await locked(name, async () => {
     const folder = await root.getDirectoryHandle(folderName(name), { create: true });
     const before = new Set(shardsOf(await manifestOf(folder)).map(({ file }) => file));

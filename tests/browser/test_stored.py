@@ -121,6 +121,23 @@ def test_a_full_disk_is_told_with_figures_and_loses_nothing(visitor: Tab, test_s
     page.evaluate("twinvec.removeStored('full')")
 
 
+def test_a_browser_that_cannot_write_is_told(visitor: Tab) -> None:
+    """As Safari's before version 26 cannot."""
+    visitor.javascript(
+        """
+        globalThis.createWritable = FileSystemFileHandle.prototype.createWritable;
+        delete FileSystemFileHandle.prototype.createWritable;
+        """
+    )
+    try:
+        message = r'StorageError: keeping "none": .* cannot write .* save the index as a file'
+        with pytest.raises(Error, match=message):
+            visitor.page.evaluate(KEEP, ["none", TEXTS])
+    finally:
+        visitor.javascript("FileSystemFileHandle.prototype.createWritable = createWritable;")
+    assert listed(visitor) == {}
+
+
 def test_what_was_half_written_is_no_index(visitor: Tab) -> None:
     page = visitor.page
     page.evaluate(KEEP, ["half", TEXTS])
