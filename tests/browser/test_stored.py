@@ -85,6 +85,32 @@ def test_an_index_is_kept_listed_opened_replaced_and_removed(visitor: Tab, name:
         page.evaluate(SEARCH, {"stored": name})
 
 
+def test_an_index_that_is_kept_again_goes_on(visitor: Tab) -> None:
+    visitor.page.evaluate(KEEP, ["on", TEXTS])
+    found, kept = visitor.page.evaluate(
+        """async (more) => {
+          const index = await extractor.openIndex({ stored: "on" });
+          const found = [];
+          for (const text of more) {
+            await index.add(text);
+            await index.save("on");
+            const [added] = await index.search(text, { k: 1 });
+            const old = await index.search("bamboo", { mode: "lexical" }); // not read before
+            found.push([added.text, old.map(({ text }) => text), index.size]);
+          }
+          return [found, (await extractor.openIndex({ stored: "on" })).size];
+        }""",
+        ["A zebra grazes.", "An otter swims."],
+    )
+    assert found == [
+        ["A zebra grazes.", TEXTS[:1], 4],
+        ["An otter swims.", TEXTS[:1], 5],
+    ]
+    assert kept == 5
+    assert listed(visitor) == {"on": 5}
+    visitor.page.evaluate("twinvec.removeStored('on')")
+
+
 def test_what_was_replaced_leaves_nothing(visitor: Tab) -> None:
     visitor.page.evaluate(KEEP, ["again", TEXTS])
     before = visitor.page.evaluate(FILES, "again")
