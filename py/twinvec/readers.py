@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
 
-from twinvec.corpus import Corpus
+from twinvec.corpus import Corpus, check_start
 from twinvec.errors import CorpusError
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["SUFFIXES", "Section", "missing_parser", "paragraphs_of", "read_sections"]
 
 _BLANK_LINES = re.compile(r"\n\s*\n")
+_START = 8192  # bytes that tell what a file is
 
 
 @dataclass(frozen=True)
@@ -112,6 +113,7 @@ def _html(file: Path, name: str, _field: str, _skipped: _Skipped) -> Iterator[Se
 
 def _decoded(file: Path, name: str) -> str:
     data = file.read_bytes()
+    check_start(data[:_START], name)
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as err:

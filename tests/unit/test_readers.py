@@ -165,7 +165,7 @@ def test_pdf(tmp_path: Path) -> None:
     [
         ("a.txt", b"a\nb\xff", "a.txt, line 2: not valid UTF-8"),
         ("a.md", b"# a\n\nb\xff", r"^a.md, line 3: not valid UTF-8 \(byte 0xff: .* save it as UTF"),
-        ("a.html", b"\xfe\xff\0a", "^a.html, line 1: not valid UTF-8"),
+        ("a.html", b"a\xfe", "^a.html, line 1: not valid UTF-8"),
         ("a.jsonl", b"[]", "a.jsonl, line 1: the line is an array"),
         ("a.csv", b"", "a.csv is empty"),
         ("a.parquet", b"no", "a.parquet: not a Parquet file"),
@@ -177,6 +177,18 @@ def test_pdf(tmp_path: Path) -> None:
 def test_a_damaged_file_is_named(tmp_path: Path, name: str, data: bytes, problem: str) -> None:
     with pytest.raises(CorpusError, match=problem):
         read(tmp_path, name, data)
+
+
+@pytest.mark.parametrize("suffix", sorted({*TEXTUAL, ".csv", ".tsv"}))
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-be"])
+def test_text_of_another_encoding_is_refused_whole(
+    tmp_path: Path, suffix: str, encoding: str
+) -> None:
+    data = "\ufeff日本\ntext\n".encode(encoding)
+    skipped: list[int] = []
+    with pytest.raises(CorpusError, match=f"^a{suffix}: not UTF-8 but .*; save it as UTF-8$"):
+        read(tmp_path, f"a{suffix}", data, skipped=skipped)
+    assert skipped == []
 
 
 def test_bad_lines_are_left_out_where_asked(tmp_path: Path) -> None:
