@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 from typing import TYPE_CHECKING, TypeAlias
 
 from twinvec.corpus import Corpus, check_start
@@ -20,6 +21,7 @@ __all__ = ["SUFFIXES", "Section", "missing_parser", "paragraphs_of", "read_secti
 
 _BLANK_LINES = re.compile(r"\n\s*\n")
 _START = 8192  # bytes that tell what a file is
+_LONGEST = 1 << 16  # characters, about, that a paragraph of a text file is read to
 
 
 @dataclass(frozen=True)
@@ -74,16 +76,17 @@ def _text(file: Path, name: str, _field: str, skipped: _Skipped) -> Iterator[Sec
 
 
 def _joined(lines: Iterable[str]) -> Iterator[str]:
-    """Make paragraphs of the lines between blank ones."""
+    """Make paragraphs of the lines between blank ones, and of very many lines several."""
     paragraph: list[str] = []
-    for line in lines:
-        if line.strip():
+    size = 0
+    for line in chain(lines, [""]):
+        blank = not line.strip()
+        if not blank:
             paragraph.append(line)
-        elif paragraph:
+            size += len(line)
+        if paragraph and (blank or size >= _LONGEST):
             yield "\n".join(paragraph)
-            paragraph = []
-    if paragraph:
-        yield "\n".join(paragraph)
+            paragraph, size = [], 0
 
 
 def _records(

@@ -64,6 +64,13 @@ def test_text(tmp_path: Path) -> None:
     assert read(tmp_path, "a.txt", data) == [Section(["a\nb", " c\u2028d"])]
 
 
+def test_a_text_without_blank_lines_is_not_read_whole(tmp_path: Path) -> None:
+    lines = [f"{number}: what a log says" for number in range(20_000)]
+    (section,) = read(tmp_path, "a.txt", "\n".join(lines))
+    assert "\n".join(section.paragraphs) == "\n".join(lines)
+    assert max(map(len, section.paragraphs)) < 80_000
+
+
 def test_markdown_has_the_anchors_of_github(tmp_path: Path) -> None:
     data = """\ufeff---\r
 layout: page\r
