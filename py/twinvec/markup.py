@@ -93,8 +93,16 @@ class _Outline:
         if text:
             self._paragraphs.append(text)
 
-    def end_section(self) -> Iterator[Section]:
+    def end_section(self, below: str = "") -> Iterator[Section]:
+        """Give what was read.
+
+        A heading with nothing below it is a text of its own. Where a heading of the lower rank
+        `below` follows, it needs none: it stands in that section's path.
+        """
         self.end_paragraph()
+        rank, heading = self._path[-1] if self._path else ("", "")
+        if heading and not self._paragraphs and below <= rank:
+            self._paragraphs.append(heading)
         if self._paragraphs:
             headings = tuple(text for _, text in self._path) or (self.title,)
             headings = tuple(filter(None, headings))
@@ -103,10 +111,10 @@ class _Outline:
 
     def begin_section(self, heading: LexborNode) -> Iterator[Section]:
         self.buffer.clear()
-        yield from self.end_section()
-        tag = heading.tag or ""
+        tag, text = heading.tag or "", _collapsed(_heading_text(heading))
+        yield from self.end_section(tag if text else "")
         self._path = [above for above in self._path if above[0] < tag]
-        self._path.append((tag, _collapsed(_heading_text(heading))))
+        self._path.append((tag, text))
         self._anchor = _anchor(heading)
 
 

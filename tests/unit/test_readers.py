@@ -128,6 +128,29 @@ def test_html_is_read_without_what_is_round_it(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("a.md", "# Zoo\n## Bees\n## Cats\nx\n### Lions\n## Dogs\n###\n#### Pugs\n## Eels\n"),
+        (
+            "a.html",
+            """<h1>Zoo</h1><h2>Bees</h2><h2>Cats</h2>x<h3>Lions</h3><h2>Dogs</h2><h3></h3>
+            <h4>Pugs</h4><div><h2>Eels</h2><p> </p></div><nav>no</nav>""",
+        ),
+    ],
+)
+def test_a_heading_with_nothing_below_it_is_a_text(tmp_path: Path, name: str, data: str) -> None:
+    found = [(section.paragraphs, section.headings[1:]) for section in read(tmp_path, name, data)]
+    assert found == [
+        (["Bees"], ("Bees",)),
+        (["x"], ("Cats",)),
+        (["Lions"], ("Cats", "Lions")),
+        (["Dogs"], ("Dogs",)),
+        (["Pugs"], ("Dogs", "Pugs")),
+        (["Eels"], ("Eels",)),
+    ]
+
+
 @pytest.mark.parametrize("page", ["<main>{}</main>", "<div role=main>{}</div>", "<article>{}"])
 def test_html_is_read_where_its_content_is(tmp_path: Path, page: str) -> None:
     content = "<header><h1 id=a>A</h1></header>x<nav>no</nav>"
