@@ -31,6 +31,9 @@ _NO_CONTENT = """
 """
 _FRAME = "header footer"
 """What is round the content of a whole page, and part of it within `main` or `article`."""
+_CONTAINERS = ("blockquote_open", "list_item_open")
+_NESTED = 100
+"""Quotes, lists and their items, one in the other; the parser's own limit is 20, ten lists."""
 _LINK_SIGNS = ("#", "¶", "§", "🔗", "")
 """What generators put behind a heading, to link to it."""
 
@@ -39,10 +42,20 @@ def markdown_sections(text: str) -> Iterator[Section]:
     """Read Markdown (CommonMark with tables), with anchors as GitHub makes them.
 
     It goes through HTML, since it may hold any; front matter is left out.
+
+    Raises:
+        ValueError: quotes and lists are nested more deeply than the parser goes, which leaves out
+            what is in them.
     """
-    markdown = MarkdownIt("commonmark").enable(["table", "strikethrough"])
+    markdown = MarkdownIt("commonmark", {"maxNesting": _NESTED}).enable(["table", "strikethrough"])
     markdown.use(anchors_plugin, max_level=6).use(front_matter_plugin)
-    return html_sections(markdown.render(text))
+    tokens = markdown.parse(text)
+    if any(token.type in _CONTAINERS and token.level + 1 >= _NESTED for token in tokens):
+        raise ValueError(
+            f"quotes and lists nested more than {_NESTED} deep cannot be read; make them flatter, "
+            "or leave the file out: --exclude"
+        )
+    return html_sections(markdown.renderer.render(tokens, markdown.options, {}))
 
 
 def html_sections(text: str) -> Iterator[Section]:

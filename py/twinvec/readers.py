@@ -55,7 +55,8 @@ def read_sections(
         skipped: see `Corpus.texts`; of effect where a file has lines or records.
 
     Raises:
-        CorpusError: the file is damaged or not UTF-8, or a package that reads it is missing.
+        CorpusError: the file is damaged, not UTF-8 or nested too deeply, or a package that reads it
+            is missing.
         OSError: it cannot be read.
     """
     return SUFFIXES[file.suffix.lower()](file, name, field, skipped)
@@ -102,7 +103,11 @@ def _markdown(file: Path, name: str, _field: str, _skipped: _Skipped) -> Iterato
         from twinvec.markup import markdown_sections
     except ModuleNotFoundError as err:
         raise missing_parser(name, "Markdown", err, "index") from err
-    yield from markdown_sections(text)
+    try:
+        sections = markdown_sections(text)
+    except ValueError as err:
+        raise CorpusError(f"{name}: {err}") from err
+    yield from sections
 
 
 def _html(file: Path, name: str, _field: str, _skipped: _Skipped) -> Iterator[Section]:

@@ -168,6 +168,16 @@ def test_html_may_be_nested_deeply(tmp_path: Path) -> None:
     assert section.paragraphs == ["x"]
 
 
+@pytest.mark.parametrize("sign", ["> ", "- "])
+def test_markdown_is_nested_as_deep_as_it_is_read_or_refused(tmp_path: Path, sign: str) -> None:
+    most = 99 if sign == "> " else 49
+    (section,) = read(tmp_path, "a.md", sign * most + "x")
+    assert section.paragraphs == ["x"]
+    for depth in (most + 1, most + 2, 20_000):
+        with pytest.raises(CorpusError, match=r"^a.md: quotes and lists nested more than 100 deep"):
+            read(tmp_path, "a.md", "before\n\n" + sign * depth + "x")
+
+
 def test_records(tmp_path: Path) -> None:
     texts = ["a\n\nb", "c"]
     rows = [{"body": text} for text in texts]
