@@ -1,30 +1,31 @@
-"""Every command and snippet of the README runs."""
+"""Every command and snippet of the READMEs runs."""
 
 from __future__ import annotations
 
 import re
-import runpy
 import shlex
 import subprocess
 import sys
 import urllib.request
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage
+from playwright.sync_api import Browser, ConsoleMessage, expect
 
 from conftest import ROOT, overlay, serving
 from synthetic import write_tiny
 from twinvec import Index
 
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+README, WEB_README = (
+    (ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "web/README.md")
+)
 
 
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"```{language}\n(.*?)```", README, flags=re.DOTALL)
+def blocks(language: str, text: str = README) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", text, flags=re.DOTALL)
 
 
 def commands() -> list[str]:
@@ -41,11 +42,13 @@ def test_the_commands_are_those_that_are_run_here() -> None:
     assert commands() == [
         "python build.py",
         "python build.py test",
-        "twinvec index docs -o public/search --dtype w8",
-        'twinvec search public/search "how do I install it?" -k 3',
+        'twinvec index _site -o search-index --include "*.html" --url-prefix / --dtype w8',
+        "twinvec site _site/search --index search-index",
+        "twinvec serve _site",
+        'twinvec search search-index "how do I install it?" -k 3',
         "ray start --head",
         "ray start --address head:6379",
-        "twinvec index docs -o public/search --engine ray --address head:6379",
+        "twinvec index _site -o search-index --engine ray --address head:6379",
         "twinvec models",
         "twinvec embed texts.txt --out vectors.npy",
         "twinvec convert model onnx-model",
@@ -59,25 +62,50 @@ def test_the_commands_are_those_that_are_run_here() -> None:
     assert "python build.py test\n" in run
 
 
-def test_the_twinvec_commands_run(tmp_path: Path) -> None:
-    (tmp_path / "texts.txt").write_text("Hello world.\nI love pandas!\n", encoding="utf-8")
-    (tmp_path / "docs").mkdir()
-    (tmp_path / "docs" / "guide.md").write_text("# Install\n\nRun pip.\n", encoding="utf-8")
-    write_tiny(tmp_path / "model")
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with what the commands ask for, in which they were run one after the other."""
+    folder = tmp_path_factory.mktemp("project")
+    (folder / "texts.txt").write_text("Hello world.\nI love pandas!\n", encoding="utf-8")
+    write_tiny(folder / "model")
+    (html,) = blocks("html")
+    guide = folder / "_site" / "guide"
+    guide.mkdir(parents=True)
+    (guide / "zoo.html").write_text("<h1 id=zoo>Zoo</h1><p>Open from nine.</p>", encoding="utf-8")
+    (guide / "setup.html").write_text(
+        f"<!doctype html>{html}<h1>Guide</h1><h2 id=setup>Setup</h2><p>Run pip first.</p>", "utf-8"
+    )
     for line in commands():
         program, *arguments = shlex.split(line)
-        if program == "twinvec" and "ray" not in arguments:  # tests/unit/test_ray_index.py does
+        # tests/unit/test_ray_index.py has Ray; a server does not end.
+        if program == "twinvec" and not {"ray", "serve"} & set(arguments):
             answer = subprocess.run(
                 [Path(sys.executable).with_name(program), *arguments],
-                cwd=tmp_path,
+                cwd=folder,
                 capture_output=True,
                 text=True,
                 check=False,
             )
             assert answer.returncode == 0, answer.stderr
-    assert np.load(tmp_path / "vectors.npy").shape == (2, 384)
-    assert (tmp_path / "public" / "index.html").is_file()
-    assert len(Index.load(tmp_path / "public" / "search")) == 1
+    return folder
+
+
+def test_the_twinvec_commands_run(project: Path) -> None:
+    assert np.load(project / "vectors.npy").shape == (2, 384)
+    assert len(Index.load(project / "search-index")) == 2
+    assert (project / "public" / "index.html").is_file()
+
+
+@pytest.mark.browser
+def test_the_search_box_finds_the_pages_of_a_site(browser: Browser, project: Path) -> None:
+    with serving(project / "_site") as address:
+        page = browser.new_context().new_page()
+        page.goto(f"{address}guide/setup.html")
+        page.get_by_role("combobox").fill("how do I install it?")
+        first = page.get_by_role("option").first
+        expect(first).to_contain_text("Run pip first.")
+        expect(first).to_have_attribute("href", f"{address}guide/setup.html#setup")
+        page.context.close()
 
 
 def test_build_ranks_the_texts_and_says_how_to_serve() -> None:
@@ -142,34 +170,55 @@ def test_serve_serves(server: str) -> None:
         assert "<title>twinvec" in response.read().decode()
 
 
-def test_the_python_snippet_runs(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "snippet.py").write_text("\n".join(blocks("python")), encoding="utf-8")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # that another model stands in for the default
-        runpy.run_path(str(tmp_path / "snippet.py"))
-    printed = capsys.readouterr().out
-    assert "I love pandas so much!" in printed
-    assert "(2, 384) Hello world." in printed
-    assert len(Index.load(tmp_path / "dist" / "index")) == 2
+@pytest.fixture(scope="module")
+def python(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """The folder in which Python's snippets were run, and what they printed."""
+    folder = tmp_path_factory.mktemp("snippets")
+    (folder / "dist").mkdir()
+    (folder / "snippets.py").write_text("\n".join(blocks("python")), encoding="utf-8")
+    answer = subprocess.run(
+        [sys.executable, "snippets.py"], cwd=folder, capture_output=True, text=True, check=False
+    )
+    assert answer.returncode == 0, answer.stderr
+    return folder, answer.stdout
 
 
-@pytest.mark.browser
-def test_the_javascript_snippet_runs(
-    browser: Browser, tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    (snippet,) = blocks("js")
+def test_the_python_snippets_run(python: tuple[Path, str]) -> None:
+    folder, printed = python
+    assert "text='I love pandas so much!'" in printed
+    assert "(3, 384) Hello world." in printed
+    assert len(Index.load(folder / "dist" / "index")) == 3
+
+
+def run_javascript(
+    browser: Browser, folder: Path, snippet: str, count: int, expected: str = ""
+) -> Any:
+    """Run a snippet in a module of a page beside the built site; what it writes to the console."""
     html = f'<link rel="icon" href="data:,"><script type="module">{snippet}</script>'
-    folder = overlay(tmp_path_factory.mktemp("snippet"), snippet_html=html)
-    with serving(folder) as address:
+    with serving(overlay(folder, snippet_html=html, expected_json=expected)) as address:
         page = browser.new_context().new_page()
         messages: list[ConsoleMessage] = []
         page.on("console", lambda message: messages.append(message))  # noqa: PLW0108 (needs a function)
-        with page.expect_console_message(lambda _: len(messages) == 2, timeout=120_000):
+        with page.expect_console_message(lambda _: len(messages) == count, timeout=120_000):
             page.goto(f"{address}docs/search/snippet.html")
-        (panda, hello), (hit,) = (message.args[0].json_value() for message in messages)
-        assert panda > hello
-        assert "panda" in hit["text"]
+        values = [message.args[0].json_value() for message in messages]
         page.context.close()
+    return values
+
+
+@pytest.mark.browser
+def test_the_vectors_in_the_page_are_those_of_the_python_snippet(
+    browser: Browser, tmp_path: Path, python: tuple[Path, str]
+) -> None:
+    expected = (python[0] / "dist" / "expected.json").read_text(encoding="utf-8")
+    (snippet,) = blocks("js")
+    (difference,) = run_javascript(browser, tmp_path, snippet, 1, expected)
+    assert 0 < difference < 5e-7
+
+
+@pytest.mark.browser
+def test_the_snippet_for_the_page_runs(browser: Browser, tmp_path: Path) -> None:
+    (snippet,) = blocks("js", WEB_README)
+    (panda, hello), (hit,) = run_javascript(browser, tmp_path, snippet, 2)
+    assert panda > hello
+    assert "panda" in hit["text"]

@@ -51,13 +51,16 @@ export {}; // a module, in which the page may wait
 const box = /** @type {TwinvecSearch} */ (find("twinvec-search", HTMLElement));
 /** @type {SearchIndex | undefined} */
 let own;
+/** Whether texts were added that are kept nowhere else. */
+let unsaved = false;
 
 try {
   // Imported here, so that a module that is missing is told like everything else.
+  const { fetchJson } = await import("./download.js");
   const { readSections } = await import("./files.js");
   const { listStored, removeStored } = await import("./twinvec.js");
   await import("./twinvec-search.js");
-  await chooseIndex();
+  await chooseIndex(fetchJson);
   box.addEventListener("loading", (event) => showStep(/** @type {CustomEvent} */ (event).detail));
   page.choices.addEventListener("change", choose);
   choose();
@@ -66,18 +69,26 @@ try {
   fail(error);
 }
 
-/** Search the documentation that `build.py` indexes, or else what `twinvec site` wrote. */
-async function chooseIndex() {
-  const { ok } = await fetch("search/index.json", { cache: "no-cache" });
-  box.setAttribute("index", ok ? "search/" : "index/");
-  box.setAttribute("label", ok ? "Search Python's documentation" : "Search this site's texts");
-  box.setAttribute("placeholder", ok ? "How do I read a file line by line?" : "What is a panda?");
-  page.siteName.textContent = ok ? "Python's documentation" : "this site's texts";
+/**
+ * Search the documentation that `build.py` indexes, or else what `twinvec site` wrote. A host may
+ * answer what is not there with a page, and without a connection nothing does.
+ *
+ * @param {typeof import("./download.js").fetchJson} fetchJson
+ */
+async function chooseIndex(fetchJson) {
+  const file = new URL("search/index.json", document.baseURI);
+  const found = await fetchJson(file, { cache: "no-cache" }).catch(() => undefined);
+  box.setAttribute("index", found ? "search/" : "index/");
+  box.setAttribute("label", found ? "Search Python's documentation" : "Search this site's texts");
+  box.setAttribute("placeholder", found ? "How do I read a file line by line?" : "What is a panda?");
+  page.siteName.textContent = found ? "Python's documentation" : "this site's texts";
 }
 
 function choose() {
   const chosen = new FormData(page.choices);
-  box.setAttribute("mode", `${chosen.get("mode")}`);
+  const mode = `${chosen.get("mode")}`;
+  if (mode === "hybrid") box.removeAttribute("mode"); // what an index without terms cannot do
+  else box.setAttribute("mode", mode);
   box.searchIndex = chosen.get("corpus") === "own" ? own : undefined;
 }
 
@@ -107,6 +118,28 @@ function start(readSections, { listStored, removeStored }) {
   }
 
   /**
+   * Take an index in place of the visitor's own, unless what is not kept would be lost by that.
+   *
+   * @param {Parameters<Extractor["openIndex"]>[0]} source
+   * @param {string} name
+   * @returns {Promise<string>}  what was done
+   */
+  async function replaceOwn(source, name) {
+    const index = await (await opened()).openIndex(source);
+    const lost = own && unsaved && `Your texts (${own.size}) are not kept. Open “${name}” without them?`;
+    if (lost && !confirm(lost)) {
+      await index.dispose();
+      return `“${name}” was not opened: keep your texts first`;
+    }
+    const before = own;
+    unsaved = false;
+    use(index);
+    page.name.value = name;
+    before?.dispose().catch(() => {}); // its worker may have ended
+    return `“${name}” opened`;
+  }
+
+  /**
    * @param {Extractor} extractor
    * @param {Passage[]} passages
    * @param {(done: number) => void} [report]
@@ -122,6 +155,7 @@ function start(readSections, { listStored, removeStored }) {
       const ids = chunk.flatMap(({ id }) => (id === undefined ? [] : [id]));
       const metadata = chunk.map((one) => one.metadata ?? {});
       const texts = chunk.map(({ text }) => text);
+      unsaved = true;
       const { truncated } = await index.add(texts, { ...(ids.length && { ids }), metadata });
       const { max_length } = extractor.versions.fingerprint;
       if (truncated > 0) {
@@ -151,9 +185,7 @@ function start(readSections, { listStored, removeStored }) {
     let count = 0;
     for (const file of files) {
       if (/\.zip$/i.test(file.name)) {
-        use(await extractor.openIndex(file));
-        page.name.value = file.name.replace(/\.zip$/i, "");
-        page.added.textContent = `${file.name} opened`;
+        page.added.textContent = await replaceOwn(file, file.name.replace(/\.zip$/i, ""));
         continue;
       }
       page.added.textContent = `reading ${file.name}`;
@@ -192,13 +224,7 @@ function start(readSections, { listStored, removeStored }) {
         const note = `${counted(size, "passage")}, ${Math.ceil(bytes / 1000).toLocaleString("en")} kB`;
         const open = element("button", { type: "button", "aria-label": `Open ${name}` }, "Open");
         const remove = element("button", { type: "button", "aria-label": `Delete ${name}` }, "Delete");
-        open.addEventListener("click", () =>
-          tell(async () => {
-            use(await (await opened()).openIndex({ stored: name }));
-            page.name.value = name;
-            return `“${name}” opened`;
-          }),
-        );
+        open.addEventListener("click", () => tell(() => replaceOwn({ stored: name }, name)));
         remove.addEventListener("click", () =>
           tell(async () => {
             await removeStored(name);
@@ -211,11 +237,27 @@ function start(readSections, { listStored, removeStored }) {
     );
   }
 
-  /** @param {() => Promise<string>} work */
+  /** @param {() => Promise<string>} work  after what is being added */
   function tell(work) {
     page.failure.hidden = true;
     page.keeping.textContent = "";
-    work().then((done) => (page.keeping.textContent = done), fail);
+    Promise.resolve(working)
+      .then(work)
+      .then((done) => (page.keeping.textContent = done), fail);
+  }
+
+  /**
+   * @template T
+   * @param {Promise<T> | undefined} keeping
+   */
+  async function keptBy(keeping) {
+    unsaved = false; // what is added from now on sets it again
+    try {
+      return await keeping;
+    } catch (error) {
+      unsaved = true;
+      throw error;
+    }
   }
 
   page.add.addEventListener("submit", (event) => {
@@ -241,15 +283,16 @@ function start(readSections, { listStored, removeStored }) {
   page.keep.addEventListener("submit", (event) => {
     event.preventDefault();
     tell(async () => {
-      await own?.save(page.name.value);
+      await keptBy(own?.save(page.name.value));
       await showKept();
       return `“${page.name.value}” is kept in this browser`;
     });
   });
   page.export.addEventListener("click", () =>
     tell(async () => {
-      if (!own) return "";
-      const href = URL.createObjectURL(await own.export());
+      const file = await keptBy(own?.export());
+      if (!file) return "";
+      const href = URL.createObjectURL(file);
       element("a", { href, download: `${page.name.value || "index"}.zip` }).click();
       setTimeout(() => URL.revokeObjectURL(href), 60_000);
       return "saved as a file";

@@ -149,15 +149,31 @@ function keyOf(url, sha256) {
  * @returns {Promise<Uint8Array<ArrayBuffer>>}
  */
 export async function fetchVerified(file, onProgress) {
-  const { path, bytes: total } = file;
-  const report = (/** @type {Progress} */ progress) => onProgress({ file: path, ...progress });
+  const report = (/** @type {Progress} */ progress) => onProgress({ file: file.path, ...progress });
   const kept = await recall(file);
   if (kept) {
-    report({ status: "progress", progress: 100, loaded: total, total });
+    const { length } = kept;
+    report({ status: "progress", progress: 100, loaded: length, total: length });
     report({ status: "done" });
     return kept;
   }
-  const response = await fetchFile(new URL(file.url));
+  try {
+    return await download(file, report);
+  } catch (error) {
+    if (!(error instanceof Error) || error.name !== "IntegrityError") throw error;
+    // Of a site that was built again, the browser's HTTP cache may have given the older file.
+    return download(file, report, { cache: "reload" });
+  }
+}
+
+/**
+ * @param {ModelFile} file
+ * @param {(progress: Progress) => void} report
+ * @param {RequestInit} [options]
+ * @returns {Promise<Uint8Array<ArrayBuffer>>}
+ */
+async function download({ path, url, bytes: total, sha256 }, report, options) {
+  const response = await fetchFile(new URL(url), options);
   report({ status: "download" });
   const bytes = new Uint8Array(total);
   let loaded = 0;
@@ -183,9 +199,9 @@ export async function fetchVerified(file, onProgress) {
   }
   if (crypto.subtle) {
     const found = await hashOf(bytes);
-    if (found !== file.sha256) {
-      const hashes = `expected ${file.sha256}, found ${found}`;
-      const details = { file: path, expected: file.sha256, found };
+    if (found !== sha256) {
+      const hashes = `expected ${sha256}, found ${found}`;
+      const details = { file: path, expected: sha256, found };
       throw Object.assign(
         named("IntegrityError", `${path}: SHA-256 mismatch: ${hashes}. ${way}`),
         details,

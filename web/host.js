@@ -202,7 +202,9 @@ function sessionsFor(bytes) {
  * @returns {Promise<ModelInfo[]>}
  */
 async function listModels(base) {
-  return (await fetchJson(new URL("models/manifest.json", base))).models;
+  // Asked for anew, lest a site that was built again is taken for what it was.
+  const manifest = new URL("models/manifest.json", base);
+  return (await fetchJson(manifest, { cache: "no-cache" })).models;
 }
 
 /**

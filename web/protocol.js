@@ -8,9 +8,9 @@
  * @property {(params: { texts: string[], prompt: string, pooling: string, normalize: boolean,
  *   precision: string }) => Embeddings} embed
  * @property {(params: { texts: string[] }) => number[]} countTokens
- * @property {(params: { url: string }) => { handle: number, size: number }} openIndex
- * @property {(params: { file: ArrayBuffer }) => { handle: number, size: number }} importIndex
- * @property {(params: {}) => { handle: number, size: number }} createIndex
+ * @property {(params: { url: string }) => OpenedIndex} openIndex
+ * @property {(params: { file: ArrayBuffer }) => OpenedIndex} importIndex
+ * @property {(params: {}) => OpenedIndex} createIndex
  * @property {(params: { handle: number }) => void} closeIndex
  * @property {(params: { handle: number, name: string }) => void} saveIndex
  * @property {(params: { handle: number }) => Uint8Array<ArrayBuffer>} exportIndex
@@ -102,6 +102,9 @@
  * @typedef {{ max_length: number, dim: number, query_prompt: string, document_prompt: string,
  *   [field: string]: any }} Fingerprint
  *   What must be equal for vectors to be comparable; `Embedder.fingerprint` in Python.
+ *
+ * @typedef {{ handle: number, size: number, lexical: boolean }} OpenedIndex
+ *   `lexical`: whether it has terms.
  *
  * @typedef {Record<string, any>} Metadata
  *

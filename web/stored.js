@@ -51,9 +51,15 @@ export async function removeStored(name) {
  *
  * @param {string} name
  * @param {Map<string, () => Uint8Array<ArrayBuffer>>} files  `index.json` among them
+ * @param {() => Promise<void>} [replaced]  called when the new index is whole, and the files of the
+ *   one before it are still there
  */
-export async function store(name, files) {
+export async function store(name, files, replaced) {
   const root = await openRoot();
+  if (!("createWritable" in FileSystemFileHandle.prototype)) {
+    const way = "Update it (Safari can from version 26), or save the index as a file.";
+    throw named("StorageError", `keeping "${name}": this browser cannot write files here. ${way}`);
+  }
   await locked(name, async () => {
     const folder = await root.getDirectoryHandle(folderName(name), { create: true });
     const before = new Set(shardsOf(await manifestOf(folder)).map(({ file }) => file));
@@ -70,6 +76,7 @@ export async function store(name, files) {
       const all = [...files.values()].reduce((sum, read) => sum + read().length, 0);
       throw await explained(error, name, all);
     }
+    await replaced?.();
     await keepOnly(folder, new Set(shards));
   });
 }
@@ -111,7 +118,7 @@ export class StoredFolder {
         const { name, message } = /** @type {Error} */ (error);
         return { error: { name, message } };
       }
-      const message = `no whole index is kept here as "${this.#name}"; it may have been deleted`;
+      const message = `no whole index is kept here as "${this.#name}"; it may have been deleted or replaced`;
       return { error: { name: "IndexFormatError", message } };
     }
   }

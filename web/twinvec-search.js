@@ -5,14 +5,12 @@
  * Authoring Practices: the focus stays in the input, the arrow keys choose among the hits below it,
  * Enter opens one, Escape closes the list.
  *
+ * @import { Opened } from "./opening.js"
  * @import { Hit, Progress } from "./protocol.js"
- * @import { Extractor, SearchIndex } from "./twinvec.js"
- * @typedef {{ extractor: Extractor, index: SearchIndex }} Opened
- * @typedef {"semantic" | "lexical" | "hybrid"} Mode
+ * @import { SearchIndex } from "./twinvec.js"
  */
 
-import { fetchJson } from "./download.js";
-import { pipeline } from "./twinvec.js";
+import { open } from "./opening.js";
 
 // Not a <style> element, which a Content-Security-Policy without 'unsafe-inline' would refuse.
 const style = new CSSStyleSheet();
@@ -65,6 +63,14 @@ style.replaceSync(`
     border: 0;
     box-shadow: none;
   }
+  .spoken {
+    position: absolute; /* seen by screen readers alone */
+    width: 1px;
+    height: 1px;
+    margin: 0;
+    overflow: hidden;
+    clip-path: inset(50%);
+  }
   .status { margin: 0.25rem 0; color: var(--_muted); font-size: 0.9em; }
   progress { width: 100%; height: 0.5rem; accent-color: var(--_accent); }
   .failure { margin: 0.5rem 0; color: var(--_error); overflow-wrap: anywhere; }
@@ -92,17 +98,15 @@ style.replaceSync(`
     -webkit-line-clamp: var(--twinvec-lines, 4);
     overflow: hidden;
   }
+  @media (forced-colors: active) {
+    .hit[aria-selected="true"] { outline: 3px solid Highlight; outline-offset: -3px; }
+  }
 `);
 
 /** What a browser shows itself; of other files a hit's source is no link. */
 const SHOWN = /(\/|\.html?|\.xhtml|\.txt|\.pdf)$/i;
 
-/**
- * The pipelines of this page, shared by its search boxes, by what they were opened with.
- *
- * @type {Map<string, Promise<Extractor>>}
- */
-const pipelines = new Map();
+const MODES = ["hybrid", "semantic", "lexical"];
 
 /**
  * A search box. It tells `loading`, `ready` and `failure` as events. A hit that is
@@ -124,7 +128,9 @@ export class TwinvecSearch extends HTMLElement {
     spellcheck: "false",
     enterkeyhint: "search",
   });
-  #status = make("p", { class: "status", part: "status", role: "status" });
+  #status = make("p", { class: "status", part: "status" });
+  /** What screen readers are told: outside of the panel, as they miss what appears with its text. */
+  #spoken = make("p", { class: "spoken", role: "status" });
   #bar = make("progress", { part: "progress", max: "100", "aria-label": "Loading", hidden: "" });
   #reason = make("p", {});
   #retry = make("button", { type: "button", part: "retry" }, "Try again");
@@ -143,15 +149,22 @@ export class TwinvecSearch extends HTMLElement {
     this.#failure,
     this.#list,
   );
-  /** @type {Promise<Opened> | undefined} */
+  /**
+   * What the attributes say is opened.
+   *
+   * @type {Promise<Opened> | undefined}
+   */
   #opening;
   /** @type {SearchIndex | undefined} */
   #own;
   /** @type {Promise<void> | undefined} */
   #searching;
-  /** @type {Mode} */
-  #usual = "hybrid";
+  /** Whether what is typed is not yet searched for. */
   #wanted = false;
+  /** Whether a hit is opened when there are some: Enter came before them. */
+  #entered = false;
+  /** Whether the panel is shown, as soon as there is something in it. */
+  #shown = false;
   #chosen = -1;
   /** @type {Hit[]} */
   #hits = [];
@@ -160,18 +173,46 @@ export class TwinvecSearch extends HTMLElement {
     super();
     const root = this.attachShadow({ mode: "open", delegatesFocus: true });
     root.adoptedStyleSheets = [style];
-    root.append(this.#input, this.#panel);
+    root.append(this.#input, this.#spoken, this.#panel);
     this.#input.addEventListener("focus", () => this.#focus());
     this.#input.addEventListener("input", () => this.#ask());
     this.#input.addEventListener("keydown", (event) => this.#key(event));
     this.#retry.addEventListener("click", () => this.#again());
+    this.#retry.addEventListener("keydown", (event) => {
+      if (event.key !== "Escape") return;
+      this.#input.focus(); // before the button is hidden
+      this.#render(false);
+      event.preventDefault();
+    });
     this.#list.addEventListener("click", (event) => this.#click(event));
-    // A click in the panel must not take the focus away before it arrives.
-    this.#list.addEventListener("mousedown", (event) => event.preventDefault());
+    for (const clicked of [this.#list, this.#retry]) {
+      // The focus must not leave, which closes the panel, before the click arrives.
+      clicked.addEventListener("mousedown", (event) => event.preventDefault());
+    }
     this.addEventListener("focusout", ({ relatedTarget }) => {
-      if (relatedTarget !== this) this.#close();
+      if (relatedTarget === this) return;
+      this.#entered = false;
+      if (!this.hasAttribute("inline")) this.#render(false);
     });
     this.attributeChangedCallback("", null, null);
+  }
+
+  connectedCallback() {
+    // What a script set before this class was there is not yet told to it, and hides its accessors.
+    const early = /** @type {Record<string, unknown>} */ (/** @type {unknown} */ (this));
+    for (const name of ["searchIndex", "value"].filter((name) => Object.hasOwn(this, name))) {
+      const value = early[name];
+      delete early[name];
+      early[name] = value;
+    }
+  }
+
+  disconnectedCallback() {
+    queueMicrotask(() => {
+      if (this.isConnected) return; // it only moved
+      this.#forget();
+      this.#answer([], "");
+    });
   }
 
   /**
@@ -184,9 +225,13 @@ export class TwinvecSearch extends HTMLElement {
     this.#input.setAttribute("aria-label", label);
     this.#list.setAttribute("aria-label", label);
     this.#input.placeholder = this.getAttribute("placeholder") ?? label;
-    if (before === now) return;
-    if (name === "index" || name === "base") this.#opening = undefined;
-    if (name !== "label" && name !== "placeholder" && this.#opening) this.#ask();
+    if (before === now || name === "label" || name === "placeholder") return;
+    const asked = this.#opening || !this.#failure.hidden;
+    if (name === "index" || name === "base") {
+      this.#forget();
+      this.#answer([], "");
+    }
+    if (asked) this.#ask();
   }
 
   /** What is searched for. */
@@ -214,48 +259,67 @@ export class TwinvecSearch extends HTMLElement {
   }
 
   /**
-   * Load what is needed; an input that gets the focus does this too.
+   * Load what is needed; an input that gets the focus does this too. The index is disposed of when
+   * the box leaves the page or gets another one.
    *
    * @returns {Promise<Opened>}
    */
   load() {
-    this.#opening ??= this.#load().catch((error) => {
-      this.#opening = undefined;
-      throw error;
-    });
-    return this.#opening;
+    if (this.#opening) return this.#opening;
+    const asked = {
+      base: this.getAttribute("base"),
+      index: this.getAttribute("index") ?? "index/",
+      offline: this.hasAttribute("offline"),
+    };
+    const opening = open(asked, (event) => this.#tell(event));
+    this.#opening = opening;
+    this.#bar.removeAttribute("value");
+    this.#bar.hidden = false;
+    this.#say("Loading");
+    const end = (/** @type {boolean} */ opened) => {
+      if (this.#opening !== opening) return; // by now another is loaded
+      if (!opened) this.#opening = undefined;
+      this.#bar.hidden = true;
+      if (!this.#searching) this.#say("");
+      if (opened) this.dispatchEvent(new CustomEvent("ready"));
+    };
+    opening.then(
+      () => end(true),
+      () => end(false),
+    );
+    return opening;
   }
 
-  async #load() {
-    this.#bar.hidden = false;
-    try {
-      const base = new URL(this.getAttribute("base") ?? import.meta.resolve("./"), document.baseURI);
-      const address = new URL(this.getAttribute("index") ?? "index/", document.baseURI);
-      const folder = withSlash(base);
-      if (this.hasAttribute("offline")) await serveOffline(folder);
-      const file = new URL("index.json", withSlash(address));
-      const { fingerprint = {}, shards = {} } = await fetchJson(file, { cache: "no-cache" });
-      this.#usual = shards.terms ? "hybrid" : "semantic"; // where it was built without terms
-      const options = await suiting(fingerprint, folder);
-      const extractor = await shared(options, (event) => this.#tell(event));
-      const index = await extractor.openIndex(address);
-      if (this.hasAttribute("offline")) index.keepOffline().catch(console.warn);
-      this.dispatchEvent(new CustomEvent("ready"));
-      return { extractor, index };
-    } finally {
-      this.#bar.hidden = true;
-      this.#status.textContent = "";
-    }
+  get #loading() {
+    return !this.#bar.hidden;
+  }
+
+  /** Let go of what is opened, and of what is loading when it is there. */
+  #forget() {
+    this.#opening?.then(({ index }) => index.dispose()).catch(() => {}); // it may never have been
+    this.#opening = undefined;
+    this.#bar.hidden = true;
   }
 
   /** @param {Progress} event */
   #tell(event) {
     this.dispatchEvent(new CustomEvent("loading", { detail: event }));
     const { status, progress = 0, loaded = 0, total = 0 } = event;
-    if (status !== "progress_total") return;
+    if (status !== "progress_total" || !this.#loading) return;
     this.#bar.value = progress;
     const part = `${megabytes(loaded)} of ${megabytes(total)} MB`;
     this.#status.textContent = progress < 100 ? `Loading: ${part}` : "Loading: nearly ready";
+  }
+
+  /**
+   * Tell how far it is: everybody, unlike figures that change many times a second.
+   *
+   * @param {string} text
+   */
+  #say(text) {
+    this.#status.textContent = text;
+    this.#render();
+    this.#spoken.textContent = this.#shown ? text : ""; // nothing to who has left
   }
 
   /** Load before a visitor asks, telling what fails in the box. */
@@ -264,11 +328,8 @@ export class TwinvecSearch extends HTMLElement {
   }
 
   #focus() {
-    if (this.#opening) {
-      if (this.value.trim() !== "") this.#open();
-      return;
-    }
-    this.#again();
+    if (this.#opening) this.#render(true);
+    else this.#again();
   }
 
   /** Load, or try again; what was typed is answered then. */
@@ -284,102 +345,126 @@ export class TwinvecSearch extends HTMLElement {
    * @param {boolean} [empty]  load even where nothing is typed
    */
   #ask(empty = false) {
-    this.#wanted = true;
-    if (this.value.trim() === "" && !empty && !this.#searching) {
-      this.#show([]);
-      this.#close();
+    this.#entered = false;
+    this.#choose(-1);
+    this.#render(true);
+    if (this.#query === "" && !empty && !this.#searching) {
+      this.#answer([], "");
       return;
     }
-    this.#searching ??= (async () => {
-      while (this.#wanted) {
-        this.#wanted = false;
+    this.#wanted = true;
+    this.#searching ??= this.#searchAll().finally(() => (this.#searching = undefined));
+  }
+
+  get #query() {
+    return this.#input.value.trim();
+  }
+
+  async #searchAll() {
+    while (this.#wanted) {
+      this.#wanted = false;
+      try {
         await this.#search();
+      } catch (error) {
+        if (!this.#wanted) this.#fail(error);
       }
-    })()
-      .catch((error) => this.#fail(error))
-      .finally(() => (this.#searching = undefined));
+    }
   }
 
   async #search() {
-    if (!this.#opening) {
-      this.#status.textContent = "Loading";
-      this.#panel.hidden = false;
-    }
-    const { index } = await this.load();
-    const query = this.value.trim();
-    this.#failure.hidden = true;
-    if (query === "") {
-      this.#show([]);
-      this.#close();
-      return;
-    }
-    const k = Number(this.getAttribute("k") ?? 10);
-    const mode = /** @type {Mode} */ (this.getAttribute("mode") ?? this.#usual);
-    const hits = await (this.#own ?? index).search(query, { k, mode });
+    const options = this.#options(); // wrong ones are told before anything is loaded
+    const opened = await this.load();
+    const index = this.#own ?? opened.index;
+    const query = this.#query;
+    const mode = options.mode ?? (index.lexical ? "hybrid" : "semantic");
+    const hits = query === "" ? [] : await index.search(query, { ...options, mode });
     if (this.#wanted) return; // by now something else is typed
-    this.#show(hits);
-    this.#status.textContent = counted(hits.length);
-    this.#open();
+    this.#answer(hits, query === "" ? "" : counted(hits.length));
+    if (this.#entered) this.#openHit();
+  }
+
+  /** What the attributes ask for. */
+  #options() {
+    const k = Number(this.getAttribute("k") ?? 10);
+    if (!Number.isInteger(k) || k < 1) {
+      throw new TypeError(`k must be a whole number >= 1, not "${this.getAttribute("k")}"`);
+    }
+    const mode = this.getAttribute("mode");
+    if (mode !== null && !MODES.includes(mode)) {
+      throw new TypeError(`mode must be one of ${MODES.join(", ")}, not "${mode}"`);
+    }
+    return { k, mode: /** @type {"hybrid" | "semantic" | "lexical" | null} */ (mode) };
   }
 
   /** @param {unknown} error */
   #fail(error) {
-    this.#wanted = false;
-    this.#show([]);
-    this.#status.textContent = "";
+    // What is open may be no more: its worker ended, or its files were replaced on the server.
+    if (!(error instanceof TypeError)) this.#forget();
+    this.#answer([], "");
     this.#reason.textContent = error instanceof Error ? error.message : `${error}`;
     this.#failure.hidden = false;
-    this.#panel.hidden = false;
-    if (error instanceof Error && error.name === "WorkerError") {
-      this.#opening = undefined; // what is loaded cannot answer any more
-    }
+    this.#render();
     this.dispatchEvent(new CustomEvent("failure", { detail: error }));
     console.error(error);
   }
 
-  /** @param {Hit[]} hits */
-  #show(hits) {
+  /**
+   * @param {Hit[]} hits
+   * @param {string} status
+   */
+  #answer(hits, status) {
     this.#hits = hits;
     const own = this.#own !== undefined;
     this.#list.replaceChildren(...hits.map((hit, number) => row(hit, number, own)));
     this.#choose(-1);
+    this.#failure.hidden = true;
+    this.#say(status);
   }
 
-  #open() {
-    this.#panel.hidden = false;
-    this.#list.hidden = this.#hits.length === 0;
-    this.#input.setAttribute("aria-expanded", String(!this.#list.hidden));
-  }
-
-  /** @param {boolean} [always]  where it is part of the page, too */
-  #close(always = false) {
-    if (this.#list.childElementCount > 0 && this.hasAttribute("inline") && !always) return;
-    if (this.#bar.hidden && this.#failure.hidden) this.#panel.hidden = true;
-    this.#list.hidden = true;
-    this.#input.setAttribute("aria-expanded", "false");
-    this.#choose(-1);
+  /** @param {boolean} [shown]  false dismisses what is there, and what is still to come */
+  #render(shown = this.#shown) {
+    this.#shown = shown;
+    const listed = shown && this.#hits.length > 0;
+    const some = this.#loading || !this.#failure.hidden || this.#status.textContent !== "";
+    this.#panel.hidden = !(shown && some);
+    this.#list.hidden = !listed;
+    this.#input.setAttribute("aria-expanded", String(listed));
+    if (!listed) this.#choose(-1);
+    if (!shown) this.#entered = false;
   }
 
   /** @param {KeyboardEvent} event */
   #key(event) {
-    if (event.isComposing) return; // the key belongs to an input method
+    // The key belongs to an input method; Safari ends the composition before its last key.
+    if (event.isComposing || event.keyCode === 229) return;
     const { key } = event;
     const count = this.#hits.length;
-    if (key === "Escape") {
-      if (this.#list.hidden) this.value = "";
-      this.#close(true);
+    if (key === "Escape" && !this.#panel.hidden) {
+      this.#render(false);
+    } else if (key === "Escape" && this.#input.value !== "") {
+      this.value = "";
     } else if (key === "ArrowDown" && count > 0) {
-      this.#open();
+      this.#render(true);
       this.#choose((this.#chosen + 1) % count);
     } else if (key === "ArrowUp" && count > 0) {
-      this.#open();
+      this.#render(true);
       this.#choose(this.#chosen > 0 ? this.#chosen - 1 : count - 1);
-    } else if (key === "Enter" && !this.#list.hidden && count > 0) {
-      /** @type {HTMLElement} */ (this.#list.children[Math.max(this.#chosen, 0)]).click();
+    } else if (key === "Enter" && this.#shown && this.#searching && this.#chosen < 0) {
+      // The hits that are shown answer what was typed before. While it loads, which takes seconds,
+      // Enter does no more than ask: nobody expects to be led away after them.
+      this.#entered = !this.#loading;
+    } else if (key === "Enter" && !this.#list.hidden) {
+      this.#openHit();
     } else {
       return;
     }
     event.preventDefault();
+  }
+
+  /** Open the hit that is chosen, or the first. */
+  #openHit() {
+    const option = this.#list.children[Math.max(this.#chosen, 0)];
+    if (option instanceof HTMLElement) option.click();
   }
 
   /** @param {number} position  -1 for none */
@@ -427,78 +512,27 @@ function link({ metadata: { url, source, anchor } }, own) {
 function row(hit, number, own) {
   const href = link(hit, own);
   const { heading, title, source } = hit.metadata;
+  const above = String(heading ?? title ?? ""); // metadata are what the index's maker put there
   // A passage repeats the headings above it, or the last of these.
   const [first = "", ...rest] = hit.text.split("\n");
-  const repeated = rest.length > 0 && heading?.endsWith(first);
+  const repeated = rest.length > 0 && heading != null && above.endsWith(first);
   const shown = (repeated ? rest.join("\n") : hit.text).trim();
   const attributes = { id: `hit-${number}`, class: "hit", part: "hit", role: "option" };
   return make(
     href ? "a" : "div",
     { ...attributes, ...(href && { href, tabindex: "-1" }), "aria-selected": "false" },
-    ...[heading ?? title].filter(Boolean).map((text) => make("span", part("heading"), text)),
-    ...[source].filter(Boolean).map((text) => make("span", part("source"), text)),
-    make("span", part("passage"), shown),
+    ...(above ? [line("heading", above)] : []),
+    ...(source ? [line("source", String(source))] : []),
+    line("passage", shown),
   );
 }
 
-/** @param {string} name */
-function part(name) {
-  return { class: name, part: name };
-}
-
 /**
- * Find the model and the weights that an index was built with.
- *
- * @param {Record<string, any>} fingerprint
- * @param {URL} base
+ * @param {string} name
+ * @param {string} text  of any language, and so of either direction
  */
-async function suiting(fingerprint, base) {
-  const { models } = await fetchJson(new URL("models/manifest.json", base));
-  const { model, weights_sha256: sha256, max_length, dim } = fingerprint;
-  /** @type {import("./protocol.js").ModelInfo | undefined} */
-  const info = models.find((/** @type {{ name: string }} */ { name }) => name === model);
-  const [dtype] =
-    Object.entries(info?.weights ?? {}).find(([, file]) => info?.files[file]?.sha256 === sha256) ?? [];
-  const limits = { max_length, truncate_dim: dim === info?.dim ? undefined : dim };
-  // Where nothing suits, the site's default is loaded, and refused with the reason.
-  return info ? { base: base.href, model, dtype, ...limits } : { base: base.href };
-}
-
-/**
- * @param {{ base: string, model?: string, dtype?: string }} options
- * @param {(progress: Progress) => void} progress_callback
- */
-async function shared({ model, ...options }, progress_callback) {
-  const key = JSON.stringify({ model, ...options });
-  const found = await pipelines.get(key)?.catch(() => undefined);
-  if (found && !found.ended) return found;
-  const opening = pipeline("feature-extraction", model, { ...options, progress_callback });
-  pipelines.set(key, opening);
-  return opening;
-}
-
-/**
- * Let twinvec's own files, and the page's if they lie below it, be answered without a connection.
- *
- * @param {URL} base
- */
-async function serveOffline(base) {
-  try {
-    const registration = await navigator.serviceWorker.register(new URL("sw.js", base));
-    const worker = registration.installing ?? registration.waiting ?? registration.active;
-    while (worker && worker.state !== "activated" && worker.state !== "redundant") {
-      await new Promise((resolve) => worker.addEventListener("statechange", resolve, { once: true }));
-    }
-    const loaded = performance.getEntriesByType("resource").map(({ name }) => name);
-    registration.active?.postMessage([document.URL, ...loaded]);
-  } catch (error) {
-    console.warn(`twinvec: searching without a connection is not possible here: ${error}`);
-  }
-}
-
-/** @param {URL} url */
-function withSlash(url) {
-  return new URL(url.href.replace(/\/*$/, "/"));
+function line(name, text) {
+  return make("span", { class: name, part: name, dir: "auto" }, text);
 }
 
 /** @param {number} bytes */

@@ -3,7 +3,7 @@
  *
  * All work happens in workers; the page is never blocked.
  *
- * @import { Document, Hit, Metadata, Progress, Section, Versions, WorkerMethods } from "./protocol.js"
+ * @import { Document, Hit, Metadata, OpenedIndex, Progress, Section, Versions, WorkerMethods } from "./protocol.js"
  */
 
 import { Client } from "./client.js";
@@ -175,18 +175,26 @@ export class SearchIndex {
   #handle;
   #url;
   #disposed = false;
+  /**
+   * The end of the last change.
+   *
+   * @type {Promise<unknown>}
+   */
+  #last = Promise.resolve();
 
   /**
    * @param {Client<WorkerMethods>} worker
-   * @param {{ handle: number, size: number }} opened
+   * @param {OpenedIndex} opened
    * @param {string} [url]
    */
-  constructor(worker, { handle, size }, url) {
+  constructor(worker, { handle, size, lexical }, url) {
     this.#worker = worker;
     this.#handle = handle;
     this.#url = url;
     /** How many documents it has. */
     this.size = size;
+    /** Whether it has terms, for the modes "lexical" and "hybrid". */
+    this.lexical = lexical;
   }
 
   /**
@@ -196,15 +204,17 @@ export class SearchIndex {
    * @param {{ ids?: string[], metadata?: Metadata[],
    *   progress_callback?: (progress: Progress) => void, signal?: AbortSignal }} [options]
    *   `ids` are the texts' positions unless given; aborted, it adds nothing
-   * @returns {Promise<{ truncated: number }>}  how many of all texts so far were too long for the
-   *   model, and lost their tail
+   * @returns {Promise<{ truncated: number }>}  how many of all texts that were added so far were too
+   *   long for the model, and lost their tail
    */
   async add(texts, options) {
     const known = ["ids", "metadata", "progress_callback", "signal"];
     const given = checkOptions("add", options, known);
     const { ids, metadata, progress_callback: onProgress = () => {}, signal } = given;
     const params = { handle: this.#held(), texts: asList(texts), ids, metadata };
-    const { truncated, size } = await this.#worker.request("add", params, { onProgress, signal });
+    const { truncated, size } = await this.#inTurn(() =>
+      this.#worker.request("add", params, { onProgress, signal }),
+    );
     this.size = size;
     return { truncated };
   }
@@ -215,18 +225,21 @@ export class SearchIndex {
    * @param {string[]} ids
    */
   async remove(ids) {
-    const { size } = await this.#worker.request("remove", { handle: this.#held(), ids });
+    const params = { handle: this.#held(), ids };
+    const { size } = await this.#inTurn(() => this.#worker.request("remove", params));
     this.size = size;
   }
 
   /**
    * Keep the index in this browser, in place of what it keeps under this name; see `openIndex`,
-   * `listStored` and `removeStored`. Where there is no room for it this is a StorageError.
+   * `listStored` and `removeStored`. Where there is no room for it this is a StorageError. What was
+   * opened by this name goes on with the new files.
    *
    * @param {string} name
    */
   async save(name) {
-    await this.#worker.request("saveIndex", { handle: this.#held(), name });
+    const params = { handle: this.#held(), name };
+    await this.#inTurn(() => this.#worker.request("saveIndex", params));
   }
 
   /**
@@ -235,7 +248,8 @@ export class SearchIndex {
    * @returns {Promise<Blob>}
    */
   async export() {
-    const content = await this.#worker.request("exportIndex", { handle: this.#held() });
+    const params = { handle: this.#held() };
+    const content = await this.#inTurn(() => this.#worker.request("exportIndex", params));
     return new Blob([content], { type: "application/zip" });
   }
 
@@ -288,7 +302,20 @@ export class SearchIndex {
     if (this.#disposed) return;
     const handle = this.#held();
     this.#disposed = true;
-    await this.#worker.request("closeIndex", { handle });
+    await this.#inTurn(() => this.#worker.request("closeIndex", { handle }));
+  }
+
+  /**
+   * Change or save it only when what was asked before is done, so that nothing added is missed.
+   *
+   * @template T
+   * @param {() => Promise<T>} work
+   * @returns {Promise<T>}
+   */
+  #inTurn(work) {
+    const done = this.#last.then(work);
+    this.#last = done.catch(() => {});
+    return done;
   }
 
   #held() {

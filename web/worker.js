@@ -84,7 +84,8 @@ const handlers = {
       await ask("save", { handle, location });
       const names = pyodide.FS.readdir(location).filter((/** @type {string} */ file) => !/^\.+$/.test(file));
       const read = (/** @type {string} */ file) => () => pyodide.FS.readFile(`${location}/${file}`);
-      await store(name, new Map(names.map((/** @type {string} */ file) => [file, read(file)])));
+      const files = new Map(names.map((/** @type {string} */ file) => [file, read(file)]));
+      await store(name, files, () => ask("saved", { handle, url: STORED + name }));
     } finally {
       if (pyodide.FS.analyzePath(location).exists) removeFolder(location);
     }

@@ -6,6 +6,7 @@ import platform
 import traceback
 import weakref
 from contextlib import ExitStack
+from copy import copy
 from dataclasses import asdict
 from itertools import count
 from pathlib import Path
@@ -33,11 +34,14 @@ class Endpoint:
     """What a page may ask of Python, by method name, `open` first; see `web/protocol.js`."""
 
     _embedder: Embedder
+    _adder: Embedder
+    """The same model, counting by itself which texts it cut: queries are none of them."""
 
     def __init__(self, js_model: Any) -> None:
         self._info = register(js_model)
         self._dtype: str = js_model.dtype
         self._indexes: dict[int, Index] = {}
+        self._urls: dict[int, str] = {}
         self._handles = count()
 
     async def open(
@@ -53,6 +57,7 @@ class Endpoint:
         self._embedder = Embedder.from_pretrained(
             info.name, dtype=dtype, max_length=max_length, truncate_dim=truncate_dim
         )
+        self._adder = copy(self._embedder)
         return {
             "model": info.name,
             "revision": info.revision,
@@ -88,13 +93,15 @@ class Endpoint:
         """Count each text's tokens."""
         return self._embedder.count_tokens(texts)
 
-    async def open_index(self, url: str, progress: Progress) -> dict[str, int]:
+    async def open_index(self, url: str, progress: Progress) -> dict[str, Any]:
         """Open an index of this model."""
         index = await Index.aload(url, progress=progress)
         index.check(self._embedder)
-        return self._hold(index)
+        opened = self._hold(index)
+        self._urls[opened["handle"]] = url
+        return opened
 
-    async def import_index(self, location: str, progress: Progress) -> dict[str, int]:
+    async def import_index(self, location: str, progress: Progress) -> dict[str, Any]:
         """Open an archive in Pyodide's file system; it is read as long as the index is used."""
         with ExitStack() as used:
             used.callback(Path(location).unlink)
@@ -103,17 +110,23 @@ class Endpoint:
             weakref.finalize(index, used.pop_all().close)
         return self._hold(index)
 
-    async def create_index(self) -> dict[str, int]:
+    async def create_index(self) -> dict[str, Any]:
         """Begin an empty index of this model."""
         return self._hold(Index(self._embedder.fingerprint, dim=self._embedder.info.dim))
 
     async def close_index(self, handle: int) -> None:
         """Let an index go; what is being asked of it is still answered."""
         del self._indexes[handle]
+        self._urls.pop(handle, None)
 
     async def save(self, handle: int, location: str) -> None:
         """Write an index into a folder, or a `.zip` file, of Pyodide's file system."""
         await self._indexes[handle].asave(location)
+
+    async def saved(self, handle: int, url: str) -> None:
+        """Go on with what an index was saved as, where it replaces what it was opened from."""
+        if self._urls.get(handle) == url:
+            self._indexes[handle] = await Index.aload(url)
 
     async def passages(self, source: str, sections: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """Cut a file, which the page has read as sections, into documents."""
@@ -138,10 +151,10 @@ class Endpoint:
         metadata: list[dict[str, Any]] | None,
         progress: Progress,
     ) -> dict[str, int]:
-        """Embed texts and append them to an index; tell how many texts were cut so far."""
+        """Embed texts and append them to an index; tell how many such texts were cut so far."""
         index = self._indexes[handle]
-        await index.aadd(texts, self._embedder, ids=ids, metadata=metadata, progress=progress)
-        return {"truncated": self._embedder.truncated, "size": len(index)}
+        await index.aadd(texts, self._adder, ids=ids, metadata=metadata, progress=progress)
+        return {"truncated": self._adder.truncated, "size": len(index)}
 
     async def documents(self, handle: int, start: int, stop: int | None) -> list[dict[str, Any]]:
         """Give documents in an index's order."""
@@ -163,10 +176,10 @@ class Endpoint:
         )
         return [asdict(hit) for hit in hits]
 
-    def _hold(self, index: Index) -> dict[str, int]:
+    def _hold(self, index: Index) -> dict[str, Any]:
         handle = next(self._handles)
         self._indexes[handle] = index
-        return {"handle": handle, "size": len(index)}
+        return {"handle": handle, "size": len(index), "lexical": index.lexical}
 
 
 def open_endpoint(js_model: Any, js_open_folder: Any) -> Callable[[str, Any], Awaitable[Any]]:

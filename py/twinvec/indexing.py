@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import tempfile
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from itertools import islice
 from typing import IO, TYPE_CHECKING, TypeAlias
 
-from twinvec.errors import IndexFormatError
+from filelock import FileLock, Timeout
+
+from twinvec.errors import IndexFormatError, TwinvecError
 from twinvec.index import Document, IndexWriter
+from twinvec.index.files import check_manifest, naming
 from twinvec.index.format import MANIFEST, Manifest, precision_for, wide_digest
 from twinvec.journal import Journal
 
@@ -33,7 +36,7 @@ _BATCH = 256  # passages embedded between two writes: at most some seconds of wo
 
 @dataclass(frozen=True)
 class Written:
-    """How many passages an index has, how many of these had to be embedded, and its precision."""
+    """How many passages an index has, how many texts had to be embedded, and its precision."""
 
     passages: int
     embedded: int
@@ -51,8 +54,9 @@ def write_index(
 ) -> Written:
     """Write passages into a folder, showing progress; memory does not grow with their texts.
 
-    What the folder's index has of the same text and fingerprint is taken over. Vectors of a run
-    that was ended are kept in `<folder>.part` beside it, and taken up by the next one.
+    What the folder's index has of the same text and fingerprint is taken over; of equal texts in a
+    batch one is embedded. Vectors of a run that was ended are kept in `<folder>.part` beside it,
+    and taken up by the next one. What is put aside meanwhile lies beside it too, or in it.
 
     Args:
         documents: a stream; it is read to its end before anything is embedded, so that what is
@@ -66,21 +70,51 @@ def write_index(
 
     Raises:
         ValueError: an id is there twice, or metadata are not JSON.
+        IndexFormatError: the folder's `index.json` is another program's.
+        TwinvecError: another run writes this index at the moment, or `<folder>.part` is another
+            program's.
         OSError: the disk is full, or the like.
     """
+    folder = folder.resolve()
+    check_manifest(folder)
+    folder.parent.mkdir(parents=True, exist_ok=True)
     dim, fingerprint = embedder.info.dim, embedder.fingerprint
-    with tempfile.TemporaryFile("w+", encoding="utf-8") as spool:
+    part = folder.with_name(f"{folder.name}.part")
+    with (
+        _alone(folder),
+        naming(folder.parent),
+        closing(Journal(part, fingerprint, dim)) as journal,
+        tempfile.TemporaryFile("w+", encoding="utf-8", dir=folder.parent) as spool,
+    ):
         count = _spool(documents, spool)
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        part = folder.with_name(f"{folder.name}.part")
         chosen = precision or _precision(folder, count)
-        with (
-            closing(Journal(part, fingerprint, dim)) as journal,
-            IndexWriter(folder, fingerprint, precision=chosen, dim=dim, lexical=lexical) as writer,
-        ):
+        with IndexWriter(folder, fingerprint, precision=chosen, dim=dim, lexical=lexical) as writer:
             embedded = _Run(writer, journal, embedder, engine).all(spool)
         journal.discard()
     return Written(count, embedded, chosen)
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Keep out other runs, whose vectors would mix with these in `<folder>.part`."""
+    file = folder.with_name(f".{folder.name}.twinvec-lock")
+    lock = FileLock(file, timeout=0)
+    try:
+        lock.acquire()
+    except Timeout as err:
+        raise TwinvecError(
+            f"another run writes {folder} at the moment, and holds {file}; wait until it is done, "
+            "or end it"
+        ) from err
+    except (OSError, NotImplementedError):  # some network drives have no locks
+        pass
+    try:
+        yield
+    finally:
+        if lock.is_locked:
+            with suppress(OSError):  # Windows deletes nothing that is open, but filelock does then
+                file.unlink()
+            lock.release()
 
 
 class _Run:
@@ -96,7 +130,7 @@ class _Run:
         """Write all passages; tell how many had to be embedded."""
         from tqdm.auto import tqdm
 
-        missing = sum(len(self._find(batch)[1]) for batch in _batches(spool))
+        missing = sum(1 for _ in self._missing(spool))
         with tqdm(total=missing, desc="Embedding", unit=" passages") as bar:
             if missing and self._engine:
                 for digests, vectors in self._engine(self._missing(spool)):
@@ -109,28 +143,26 @@ class _Run:
 
     def _missing(self, spool: IO[str]) -> Iterator[str]:
         for batch in _batches(spool):
-            yield from self._find(batch)[1]
+            yield from self._find(batch)[1].values()
 
-    def _find(self, batch: list[Document]) -> tuple[NDArray[np.int64], list[str]]:
-        """Give the rows that the index has, and the texts that nobody has."""
+    def _find(self, batch: list[Document]) -> tuple[NDArray[np.int64], dict[bytes, str]]:
+        """Give the rows that the index has, and the texts that nobody has, by digest."""
         texts = [document.text for document in batch]
         rows = self._writer.find(texts)
-        found = zip(texts, rows.tolist(), strict=True)
-        return rows, [
-            text for text, row in found if row < 0 and wide_digest(text) not in self._journal
-        ]
+        new = {wide_digest(text): text for text, row in zip(texts, rows, strict=True) if row < 0}
+        return rows, {key: text for key, text in new.items() if key not in self._journal}
 
     def _write(self, batch: list[Document], progress: Progress) -> None:
-        stored, missing = self._find(batch)
-        made = self._embedder.encode_document(missing, progress=progress)
-        if missing:
-            self._journal.append([wide_digest(text) for text in missing], made)
-        vectors, fresh = [], iter(made)
+        stored, new = self._find(batch)
+        made = self._embedder.encode_document(list(new.values()), progress=progress)
+        if new:
+            self._journal.append(list(new), made)
+        fresh = dict(zip(new, made, strict=True))
+        vectors = []
         for document, row in zip(batch, stored.tolist(), strict=True):
             if row < 0:
                 digest = wide_digest(document.text)
-                known = digest in self._journal
-                vectors.append(self._journal[digest] if known else next(fresh))
+                vectors.append(fresh[digest] if digest in fresh else self._journal[digest])
         self._writer.add(batch, vectors, stored=stored)
 
 
@@ -142,6 +174,7 @@ def _spool(documents: Iterable[Document], spool: IO[str]) -> int:
     for document in tqdm(documents, desc="Reading", unit=" passages"):
         spool.write(f"{json.dumps(asdict(document))}\n")  # ASCII: there may be lone surrogates
         count += 1
+    spool.flush()  # here, so that a full disk is told before anything is embedded
     return count
 
 

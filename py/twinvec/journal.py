@@ -9,15 +9,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from twinvec.errors import TwinvecError
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
+    from typing import BinaryIO
 
     from numpy.typing import NDArray
 
 __all__ = ["Journal"]
 
-_HEADER = 32  # bytes: the SHA-256 of the fingerprint
+_MAGIC = b"twinvec journal\n"
+_HEADER = len(_MAGIC) + 32  # bytes: behind it the SHA-256 of the fingerprint
 
 
 class Journal:
@@ -26,20 +30,21 @@ class Journal:
     A run of another fingerprint starts it anew. What a crash cut off at its end is ignored.
 
     Args:
-        file: where it is, or will be.
+        file: where it is, or will be with the first vector.
         fingerprint: `Embedder.fingerprint` of what makes the vectors.
         dim: theirs.
+
+    Raises:
+        TwinvecError: the file is another program's.
     """
 
     def __init__(self, file: Path, fingerprint: Mapping[str, Any], dim: int) -> None:
         self._file = file
         self._row = np.dtype([("digest", "V16"), ("vector", "<f4", (dim,))])
-        self._header = hashlib.sha256(json.dumps(fingerprint, sort_keys=True).encode()).digest()
+        block = json.dumps(fingerprint, sort_keys=True).encode()
+        self._header = _MAGIC + hashlib.sha256(block).digest()
+        self._stream: BinaryIO | None = None
         self.reread()
-        self._stream = file.open("r+b" if len(self._kept) else "wb")
-        self._stream.write(self._header)
-        self._stream.seek(_HEADER + len(self._kept) * self._row.itemsize)
-        self._stream.truncate()
 
     def __contains__(self, digest: bytes) -> bool:
         """Tell whether this text's vector was there when the journal was opened, or read again."""
@@ -52,6 +57,7 @@ class Journal:
 
     def append(self, digests: Sequence[bytes], vectors: NDArray[np.float32]) -> None:
         """Note vectors, float32 [len(digests), dim]."""
+        self._stream = self._stream or self._opened()
         rows = np.empty(len(digests), self._row)
         rows["digest"] = [np.void(digest) for digest in digests]
         rows["vector"] = vectors
@@ -66,21 +72,35 @@ class Journal:
 
     def close(self) -> None:
         """Keep it for another run."""
-        self._stream.close()
+        if self._stream:
+            self._stream.close()
 
     def discard(self) -> None:
         """Delete it: the vectors are where they belong."""
-        self._stream.close()
+        self.close()
         self._kept = np.empty(0, self._row)  # unmapped, as Windows needs it
-        self._file.unlink()
+        self._file.unlink(missing_ok=True)
+
+    def _opened(self) -> BinaryIO:
+        stream = self._file.open("r+b" if len(self._kept) else "wb")
+        stream.write(self._header)
+        stream.seek(_HEADER + len(self._kept) * self._row.itemsize)
+        stream.truncate()
+        return stream
 
     def _read(self) -> NDArray[np.void]:
         try:
             with self._file.open("rb") as stream:
-                if stream.read(_HEADER) == self._header:
-                    rows = (self._file.stat().st_size - _HEADER) // self._row.itemsize
-                    if rows:
-                        return np.memmap(self._file, self._row, "r", _HEADER, (rows,))
+                header = stream.read(_HEADER)
         except FileNotFoundError:
-            pass
+            header = b""
+        if not _MAGIC.startswith(header[: len(_MAGIC)]):
+            raise TwinvecError(
+                f"{self._file} is another program's, and vectors are kept there until an index is "
+                "complete; move it away, or choose another folder for the index"
+            )
+        if header == self._header:
+            rows = (self._file.stat().st_size - _HEADER) // self._row.itemsize
+            if rows:
+                return np.memmap(self._file, self._row, "r", _HEADER, (rows,))
         return np.empty(0, self._row)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import tempfile
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +17,7 @@ from twinvec.download import Url, Wheel, fetch, sha256_of
 from twinvec.embedder import Embedder
 from twinvec.errors import IndexFormatError, IntegrityError, TwinvecError
 from twinvec.index import Index
+from twinvec.index.files import check_folder, replace_folder
 from twinvec.models import resolve
 from twinvec.precompress import brotli_of, precompress
 from twinvec.selfcheck import record
@@ -138,13 +138,14 @@ def build_site(
             says what to do.
         IntegrityError: a file is not the pinned one.
         IndexMismatchError: the index is of another model, dtype or limits.
-        FileNotFoundError: `index` holds none.
+        IndexFormatError: `index` holds none, or `out/index` something else.
     """
     if not web.is_dir():
         raise TwinvecError(f"{web} is not there; build from a checkout of twinvec: python build.py")
     pages = [file for pattern in _WEB_FILES for file in web.glob(pattern)]
     if not (out / SITE_MARK).is_file():
         _refuse_others(out, [*_OWNED, *(file.name for file in pages)])
+    check_folder(out / "index")
     first = resolve(model, dtype=dtypes[0])
     model = model or first[1].name  # where another model stands in, it does so for every dtype
     found = {dtypes[0]: first} | {dtype: resolve(model, dtype=dtype) for dtype in dtypes[1:]}
@@ -165,7 +166,7 @@ def build_site(
             if file.is_file() and file not in written:
                 file.unlink()
     if index:
-        _replace(out / "index", index)
+        replace_folder(out / "index", index)
         kept = Index.load(out / "index")
     elif kept is None:
         kept = Index.build(SAMPLE_TEXTS, embedder)
@@ -179,15 +180,6 @@ def _refuse_others(out: Path, names: Sequence[str]) -> None:
             f"{theirs} is there and not twinvec's, which would delete or replace it; choose an "
             "empty folder, or move it away"
         )
-
-
-def _replace(folder: Path, source: Path) -> None:
-    """Copy a folder in the place of another, which stays whole until the copy is."""
-    with tempfile.TemporaryDirectory(dir=folder.parent) as temporary:
-        copy = shutil.copytree(source, Path(temporary) / "new")
-        if folder.exists():
-            folder.rename(Path(temporary) / "old")
-        copy.rename(folder)
 
 
 def _kept_index(folder: Path, embedder: Embedder) -> Index | None:

@@ -17,9 +17,7 @@ import importlib
 import inspect
 import json
 import re
-import shutil
 import sys
-import tempfile
 import warnings
 from itertools import groupby
 from pathlib import Path
@@ -29,6 +27,7 @@ from typing import TYPE_CHECKING, Any
 from twinvec.chunking import Chunker
 from twinvec.download import cache_root
 from twinvec.embedder import Embedder
+from twinvec.index.files import check_folder, replace_folder
 from twinvec.index.format import MANIFEST, Manifest
 from twinvec.indexing import write_index
 from twinvec.passages import passages_of
@@ -99,7 +98,11 @@ def index_stdlib(out: Path, embedder: Embedder) -> int:
 
     It is made in the cache, once for every fingerprint, so that an emptied `out` costs a copy, and
     another Python only what it documents otherwise.
+
+    Raises:
+        IndexFormatError: `out` holds something else than an index.
     """
+    check_folder(out)  # before the work
     block = json.dumps(embedder.fingerprint, sort_keys=True)
     cached = cache_root() / "stdlib_docs" / hashlib.sha256(block.encode()).hexdigest()[:16]
     index, made = cached / "index", cached / "made"
@@ -109,9 +112,7 @@ def index_stdlib(out: Path, embedder: Embedder) -> int:
         made.write_text(key, encoding="utf-8")
     manifest = out / MANIFEST
     if not manifest.is_file() or manifest.read_bytes() != (index / MANIFEST).read_bytes():
-        shutil.rmtree(out, ignore_errors=True)
-        with tempfile.TemporaryDirectory(dir=out.parent) as temporary:
-            shutil.copytree(index, Path(temporary) / "index").replace(out)
+        replace_folder(out, index)
     return embedded
 
 

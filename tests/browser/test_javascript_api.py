@@ -138,6 +138,7 @@ def test_adding_tells_how_many_texts_were_cut(tab: Tab) -> None:
         """async (texts) => {
           const index = await extractor.openIndex("index/");
           const { truncated } = await index.add("short");
+          await index.search("long ".repeat(1000)); // a query is none of them
           return [truncated, (await index.add(texts)).truncated];
         }""",
         TEXTS,

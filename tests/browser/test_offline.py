@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Error, Page, expect
 
 from conftest import DIST, SUB_PATH, overlay, serving
 from twinvec import Embedder, Index
@@ -18,6 +18,19 @@ KEPT = """async () => {
   const parts = ["documents-", "postings-", ".onnx"];
   return parts.every((part) => urls.some((url) => url.includes(part)));
 }"""
+
+
+SITE = """async () => {
+  const cache = await caches.open("twinvec-site");
+  return (await cache.keys()).map(({ url }) => url);
+}"""
+
+
+SHOW = """(src) => new Promise((resolve) => {
+  const image = new Image();
+  image.onload = image.onerror = ({ type }) => resolve(type);
+  image.src = src;
+})"""
 
 
 def wait_until_kept(page: Page) -> None:
@@ -79,12 +92,47 @@ def test_what_a_server_refuses_is_not_kept(browser: Browser, tmp_path: Path) -> 
     with serving(overlay(tmp_path)) as root:
         page = browser.new_context().new_page()
         visit(page, f"{root}{SUB_PATH}/", "parse json")
-        assert page.evaluate("fetch('nothing.js').then(({ status }) => status)") == 404
-        assert page.evaluate("fetch('icon.svg').then(({ status }) => status)") == 200
+        assert page.evaluate(SHOW, "nothing.svg") == "error"
+        assert page.evaluate(SHOW, "icon.svg") == "load"
         page.wait_for_timeout(500)
-        kept = page.evaluate(
-            "caches.open('twinvec-site').then((c) => c.keys()).then((k) => k.map((r) => r.url))"
-        )
+        kept = page.evaluate(SITE)
         assert any(url.endswith("icon.svg") for url in kept)
-        assert not any("nothing.js" in url for url in kept)
+        assert not any("nothing" in url for url in kept)
         page.context.close()
+
+
+def test_an_address_is_kept_once_whatever_its_query(browser: Browser, tmp_path: Path) -> None:
+    with serving(overlay(tmp_path)) as root:
+        page = browser.new_context().new_page()
+        visit(page, f"{root}{SUB_PATH}/", "parse json")
+        for version in range(3):
+            assert page.evaluate(SHOW, f"icon.svg?version={version}") == "load"
+        page.wait_for_timeout(500)
+        assert [url for url in page.evaluate(SITE) if "icon.svg" in url] == [
+            f"{root}{SUB_PATH}/icon.svg"
+        ]
+        page.context.set_offline(True)
+        assert page.evaluate(SHOW, "icon.svg?version=4") == "load"
+        page.context.close()
+
+
+def test_what_a_sites_own_scripts_fetch_is_left_alone(browser: Browser, tmp_path: Path) -> None:
+    """It may be meant for one visitor: neither kept nor answered."""
+    folder = overlay(tmp_path, visitor_json="{}")
+    with serving(folder) as root:
+        context = browser.new_context()
+        context.add_init_script("fetch('visitor.json')")  # before the service worker is there
+        page = context.new_page()
+        address = f"{root}{SUB_PATH}/"
+        visit(page, address, "parse json")
+        assert page.evaluate("fetch('visitor.json').then(({ status }) => status)") == 200
+        page.wait_for_timeout(500)
+        kept = page.evaluate(SITE)
+        for file in ("", "app.js", "runtime/twinvec.zip", "models/manifest.json"):
+            assert f"{address}{file}" in kept
+        assert f"{address}search/index.json" in kept
+        assert not any("visitor" in url for url in kept)
+        context.set_offline(True)
+        with pytest.raises(Error, match="Failed to fetch"):
+            page.evaluate("fetch('visitor.json')")
+        context.close()

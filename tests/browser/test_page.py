@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, FilePayload, Page, expect
+from playwright.sync_api import Browser, Dialog, FilePayload, Page, expect
 
 from conftest import DIST, overlay, serving
 from twinvec import Embedder, Index
@@ -255,6 +255,32 @@ def test_without_the_documentation_it_searches_the_sample(browser: Browser, tmp_
         page.context.close()
 
 
+def test_a_host_that_answers_everything_with_a_page(browser: Browser, tmp_path: Path) -> None:
+    folder = overlay(tmp_path)
+    site = folder / "docs/search"
+    (site / "search").unlink()
+    (site / "search").mkdir()
+    (site / "search" / "index.json").write_text("<!doctype html><title>not found</title>", "utf-8")
+    with serving(folder) as address:
+        page = open_page(browser, f"{address}docs/search/")
+        search(page, SAMPLE_QUERY, 3)
+        page.context.close()
+
+
+def test_an_index_without_terms_is_searched_by_meaning(
+    browser: Browser, embedder: Embedder, tmp_path: Path
+) -> None:
+    folder = overlay(tmp_path)
+    (folder / "docs/search/search").unlink()
+    (folder / "docs/search/index").unlink()
+    Index.build(["A panda.", "A lion."], embedder, lexical=False).save(folder / "docs/search/index")
+    with serving(folder) as address:
+        page = open_page(browser, f"{address}docs/search/")
+        search(page, "bear", 2)
+        expect(page.get_by_role("option").first).to_contain_text("panda")
+        page.context.close()
+
+
 def test_loading_shows_every_step_and_never_blocks_the_page(browser: Browser) -> None:
     with serving(DIST) as address:
         page = browser.new_context().new_page()
@@ -296,6 +322,40 @@ def test_a_failure_is_told(browser: Browser, tmp_path: Path) -> None:
         page.context.close()
 
 
+def test_texts_that_are_not_kept_are_not_lost(browser: Browser, tmp_path: Path) -> None:
+    asked: list[str] = []
+    with serving(DIST) as address:
+        page = open_page(browser, address)
+        page.fill("#texts", "A panda eats.")
+        page.click("#add button")
+        expect(page.locator("#added")).to_have_text("1 text added")
+        with page.expect_download() as download:
+            page.get_by_role("button", name="Save as a file").click()
+        download.value.save_as(tmp_path / "Zoo.zip")
+        page.fill("#texts", "A lion sleeps.")
+        page.click("#add button")
+        expect(page.locator("#own-name")).to_have_text("your texts (2)")
+
+        def answer(dialog: Dialog) -> None:
+            asked.append(dialog.message)
+            if len(asked) == 1:
+                dialog.dismiss()
+            else:
+                dialog.accept()
+
+        page.on("dialog", answer)
+        page.set_input_files("#files", tmp_path / "Zoo.zip")
+        expect(page.locator("#added")).to_contain_text("was not opened: keep your texts first")
+        expect(page.locator("#own-name")).to_have_text("your texts (2)")
+        page.set_input_files("#files", tmp_path / "Zoo.zip")
+        expect(page.locator("#own-name")).to_have_text("your texts (1)")
+        assert asked == ["Your texts (2) are not kept. Open “Zoo” without them?"] * 2
+        page.set_input_files("#files", tmp_path / "Zoo.zip")  # nothing is lost by that
+        expect(page.locator("#added")).to_have_text("“Zoo” opened")
+        assert len(asked) == 2
+        page.context.close()
+
+
 def test_texts_are_kept_and_saved_as_a_file(browser: Browser, tmp_path: Path) -> None:
     with serving(DIST) as address:
         page = open_page(browser, address)
@@ -318,7 +378,7 @@ def test_texts_are_kept_and_saved_as_a_file(browser: Browser, tmp_path: Path) ->
         expect(page.locator("#kept li")).to_have_count(0)
         search(page, "cat", 2)
         page.set_input_files("#files", tmp_path / "Zoo.zip")
-        expect(page.locator("#added")).to_have_text("Zoo.zip opened")
+        expect(page.locator("#added")).to_have_text("“Zoo” opened")
         page.context.close()
     texts = [document.text for document in Index.load(tmp_path / "Zoo.zip").documents()]
     assert texts == ["A panda eats.", "A lion sleeps."]

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Locator, Page, Route, expect
@@ -34,6 +35,18 @@ TEXTS = {
     "Opening hours are nine to five.": {"source": "hours.md"},
     "<img src=x onerror=alert(1)> is markup": {"url": "javascript:alert(1)"},
 }
+HOLD = """(part) => {
+  const real = globalThis.fetch;
+  const held = new Promise((resolve, reject) => {
+    globalThis.release = resolve;
+    globalThis.refuse = reject;
+  });
+  globalThis.fetch = async (url, ...rest) => {
+    if (`${url}`.includes(part)) await held;
+    return real(url, ...rest);
+  };
+}"""
+"""Lets what the page fetches wait for `release()`, or fail by `refuse()`."""
 
 
 @pytest.fixture(scope="module")
@@ -92,13 +105,15 @@ def test_nothing_is_loaded_before_a_visitor_turns_to_it(fresh: Page) -> None:
     box(fresh).focus()
     bar = fresh.get_by_role("progressbar", name="Loading")
     expect(bar).to_be_visible()
-    expect(fresh.get_by_role("status")).to_contain_text(
+    expect(fresh.locator("twinvec-search .status")).to_contain_text(
         re.compile(r"Loading: (.* of .* MB|nearly ready)")
     )
+    expect(fresh.get_by_role("status")).to_have_text("Loading")  # no figures are read out
     box(fresh).press_sequentially("panda")  # answered when it is ready
     expect(fresh.get_by_role("option")).to_have_count(2)
     expect(bar).to_be_hidden()
     expect(fresh.get_by_role("status")).to_have_text("2 results")
+    expect(fresh.locator("twinvec-search .status")).to_have_text("2 results")
     assert any(url.endswith("worker.js") for url in asked)
     assert complaints == []  # the Content-Security-Policy would complain here
 
@@ -179,6 +194,8 @@ def test_roles_names_and_relations(opened: Page) -> None:
     ids = opened.evaluate(f"{roles}.map((one) => one.id)")
     assert len(set(ids)) == len(ids)
     expect(opened.get_by_role("status")).to_have_text("2 results")
+    lines = opened.locator("twinvec-search .hit > *")
+    assert lines.evaluate_all("(found) => found.every(({ dir }) => dir === 'auto')")
 
 
 def test_a_page_can_take_a_hit_itself(opened: Page, address: str) -> None:
@@ -250,6 +267,7 @@ def test_a_failure_is_told_and_tried_again(fresh: Page, failing: str, message: s
     box(fresh).fill("panda")
     expect(fresh.get_by_role("alert")).to_contain_text(message)
     expect(fresh.get_by_role("option")).to_have_count(0)
+    expect(box(fresh)).to_have_attribute("aria-expanded", "false")
     fresh.context.unroute(failing, fail)
     fresh.get_by_role("button", name="Try again").click()
     expect(fresh.get_by_role("option")).to_have_count(2)
@@ -304,4 +322,248 @@ def test_it_takes_the_weights_and_the_mode_that_the_index_has(
         page.goto(root)
         search(page, "panda", "giant panda")
         assert next(url for url in asked if ".onnx" in url).endswith("model_w8.onnx")
+        page.context.close()
+
+
+def press(page: Page, typed: str, key: str, code: int) -> None:
+    """Type, and press a key before there is any answer."""
+    page.evaluate(
+        """([typed, key, keyCode]) => {
+          const input = document.querySelector("twinvec-search").shadowRoot.querySelector("input");
+          input.value = typed;
+          input.dispatchEvent(new Event("input"));
+          const options = { key, keyCode, bubbles: true, cancelable: true };
+          input.dispatchEvent(new KeyboardEvent("keydown", options));
+        }""",
+        [typed, key, code],
+    )
+
+
+def test_enter_opens_a_hit_of_what_is_typed(opened: Page) -> None:
+    opened.evaluate(
+        """() => {
+          globalThis.taken = [];
+          globalThis.take = (event) => {
+            event.preventDefault();
+            taken.push(event.detail.text);
+          };
+          document.addEventListener("hit", take);
+        }"""
+    )
+    search(opened, "panda", "giant panda")
+    press(opened, "sleeping lion", "Enter", 229)  # it ends a composition
+    expect(opened.get_by_role("option").first).to_contain_text("lion")
+    assert opened.evaluate("taken") == []
+    press(opened, "giant panda", "Enter", 13)
+    expect(opened.get_by_role("option").first).to_contain_text("giant panda")
+    assert opened.evaluate("taken") == [next(iter(TEXTS))]
+    opened.evaluate("document.removeEventListener('hit', take)")
+
+
+def test_what_was_replaced_on_the_server_is_opened_again(
+    browser: Browser, embedder: Embedder, tmp_path: Path
+) -> None:
+    folder = overlay(tmp_path)
+    (folder / "index.html").write_text(PAGE, encoding="utf-8")
+    zoo = folder / SUB_PATH / "zoo"
+    Index.build(list(TEXTS), embedder).save(zoo)
+    with serving(folder) as root:
+        page = browser.new_context().new_page()
+        page.goto(root)
+        search(page, "panda", "giant panda")
+        for file in zoo.iterdir():
+            file.unlink()
+        Index.build(["A newer lion.", "A newer panda."], embedder).save(zoo)
+        box(page).fill("sleep")
+        expect(page.get_by_role("alert")).to_contain_text("404")
+        page.get_by_role("button", name="Try again").click()
+        expect(page.get_by_role("option").first).to_contain_text("newer")
+        search(page, "lion", "A newer lion")
+        page.context.close()
+
+
+def test_what_a_script_set_before_the_element_was_known_counts(
+    browser: Browser, embedder: Embedder, tmp_path: Path
+) -> None:
+    folder = overlay(tmp_path)
+    page_html = f'{PAGE}<script src="early.js"></script>'
+    (folder / "index.html").write_text(page_html, encoding="utf-8")
+    (folder / "early.js").write_text("document.querySelector('twinvec-search').value = 'panda';")
+    Index.build(list(TEXTS), embedder).save(folder / SUB_PATH / "zoo")
+    with serving(folder) as root:
+        page = browser.new_context().new_page()
+        page.goto(root)
+        expect(page.get_by_role("option").first).to_contain_text("giant panda")
+        search(page, "lion", "A lion sleeps")
+        assert page.evaluate("document.querySelector('twinvec-search').value") == "lion"
+        page.context.close()
+
+
+def test_another_index_is_asked_and_the_old_one_let_go(fresh: Page) -> None:
+    search(fresh, "panda", "eats bamboo")
+    fresh.evaluate(HOLD, "search/index/")
+    fresh.evaluate(
+        """async () => {
+          globalThis.one = document.querySelector("twinvec-search");
+          globalThis.before = (await one.load()).index;
+          one.setAttribute("index", "docs/search/index");
+        }"""
+    )
+    expect(fresh.get_by_role("progressbar", name="Loading")).to_be_visible()
+    expect(fresh.get_by_role("option")).to_have_count(0)  # the old one's are no answer
+    fresh.evaluate("release()")
+    expect(fresh.get_by_role("option").first).to_contain_text("love pandas")
+    told = fresh.evaluate("before.search('panda').catch(({ message }) => message)")
+    assert "disposed of" in told
+
+
+def test_the_late_failure_of_an_index_that_is_no_longer_asked_for(fresh: Page) -> None:
+    fresh.evaluate(HOLD, "docs/search/zoo/")
+    same, message = fresh.evaluate(
+        """async () => {
+          const one = document.querySelector("twinvec-search");
+          const old = one.load().catch(({ message }) => message);
+          one.setAttribute("index", "docs/search/index");
+          const now = one.load();
+          await now;
+          refuse(new Error("late"));
+          const message = await old;
+          return [one.load() === now, message];
+        }"""
+    )
+    assert same
+    assert "late" in message
+    expect(fresh.get_by_role("alert")).to_be_hidden()
+
+
+def test_a_box_that_leaves_the_page_lets_its_index_go(fresh: Page) -> None:
+    search(fresh, "panda", "giant panda")
+    moved, told = fresh.evaluate(
+        """async () => {
+          const one = document.querySelector("twinvec-search");
+          const { index } = await one.load();
+          document.body.append(one);
+          await new Promise((resolve) => setTimeout(resolve, 50));
+          const moved = (await one.load()).index === index;
+          one.remove();
+          await new Promise((resolve) => setTimeout(resolve, 50));
+          const told = await index.search("panda").catch(({ message }) => message);
+          document.body.append(one);
+          return [moved, told];
+        }"""
+    )
+    assert moved
+    assert "disposed of" in told
+    search(fresh, "lion", "A lion sleeps")
+
+
+def test_who_leaves_while_it_loads_is_not_called_back(fresh: Page) -> None:
+    fresh.evaluate(HOLD, "docs/search/zoo/")
+    box(fresh).fill("panda")
+    panel = fresh.locator("twinvec-search .panel")
+    expect(panel).to_be_visible()
+    fresh.get_by_text("below").focus()
+    expect(panel).to_be_hidden()
+    fresh.evaluate("release(); document.querySelector('twinvec-search').load()")
+    expect(fresh.locator("twinvec-search .hit")).to_have_count(2)
+    expect(panel).to_be_hidden()
+    box(fresh).focus()
+    expect(fresh.get_by_role("option")).to_have_count(2)
+
+
+def test_typing_shows_how_far_it_is(fresh: Page) -> None:
+    fresh.evaluate(HOLD, "docs/search/zoo/")
+    fresh.evaluate("document.querySelector('twinvec-search').load(); undefined")
+    bar = fresh.get_by_role("progressbar", name="Loading")
+    expect(bar).to_be_hidden()
+    box(fresh).press_sequentially("panda")
+    expect(bar).to_be_visible()
+    fresh.evaluate("release()")
+    expect(fresh.get_by_role("option")).to_have_count(2)
+
+
+def test_a_failure_is_dismissed_and_a_dialog_around_it_closes(fresh: Page) -> None:
+    fresh.context.route("**/zoo/index.json", lambda route: route.abort())
+    panel, alert = fresh.locator("twinvec-search .panel"), fresh.get_by_role("alert")
+    box(fresh).fill("panda")
+    expect(alert).to_be_visible()
+    fresh.get_by_text("below").focus()
+    expect(panel).to_be_hidden()
+    box(fresh).focus()  # tries again
+    expect(alert).to_be_visible()
+    fresh.keyboard.press("Tab")
+    expect(fresh.get_by_role("button", name="Try again")).to_be_focused()
+    fresh.keyboard.press("Escape")
+    expect(panel).to_be_hidden()
+    expect(box(fresh)).to_be_focused()
+    fresh.evaluate(
+        """() => {
+          const dialog = document.body.appendChild(document.createElement("dialog"));
+          dialog.append(document.querySelector("twinvec-search"));
+          dialog.showModal();
+        }"""
+    )
+    expect(alert).to_be_visible()
+    dialog = fresh.get_by_role("dialog")
+    fresh.keyboard.press("Escape")
+    expect(panel).to_be_hidden()
+    fresh.keyboard.press("Escape")
+    expect(box(fresh)).to_have_value("")
+    expect(dialog).to_be_visible()
+    fresh.keyboard.press("Escape")
+    expect(dialog).to_be_hidden()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("base", "https://elsewhere.example/search/", "must be on the page's own origin"),
+        ("mode", "words", 'mode must be one of hybrid, semantic, lexical, not "words"'),
+        ("k", "many", 'k must be a whole number >= 1, not "many"'),
+    ],
+)
+def test_a_wrong_attribute_is_told_before_anything_is_loaded(
+    fresh: Page, name: str, value: str, message: str
+) -> None:
+    asked: list[str] = []
+    fresh.context.on("request", lambda request: asked.append(request.url))
+    change = "(attribute) => document.querySelector('twinvec-search').setAttribute(...attribute)"
+    fresh.evaluate(change, [name, value])
+    box(fresh).fill("panda")
+    expect(fresh.get_by_role("alert")).to_contain_text(message)
+    assert [url for url in asked if not url.endswith("icon.svg")] == []
+    fresh.evaluate(change, [name, {"base": "docs/search", "mode": "semantic", "k": "2"}[name]])
+    expect(fresh.get_by_role("option")).to_have_count(2)
+
+
+def test_two_boxes_that_try_again_open_one_pipeline(fresh: Page) -> None:
+    workers = fresh.evaluate(
+        """async () => {
+          const one = document.querySelector("twinvec-search");
+          const other = one.cloneNode();
+          document.body.append(other);
+          const { extractor } = await one.load();
+          await extractor.dispose();
+          for (const box of [one, other]) box.setAttribute("index", "docs/search/index");
+          const opened = await Promise.all([one.load(), other.load()]);
+          return opened[0].extractor === opened[1].extractor;
+        }"""
+    )
+    assert workers is True
+
+
+def test_metadata_that_are_no_text_are_shown(
+    browser: Browser, embedder: Embedder, tmp_path: Path
+) -> None:
+    folder = overlay(tmp_path)
+    (folder / "index.html").write_text(PAGE, encoding="utf-8")
+    metadata: list[dict[str, Any]] = [{"heading": 7, "source": 8}, {"heading": ["a", "b"]}]
+    index = Index.build(["A panda\neats.", "A bear."], embedder, metadata=metadata)
+    index.save(folder / SUB_PATH / "zoo")
+    with serving(folder) as root:
+        page = browser.new_context(forced_colors="active").new_page()
+        page.goto(root)
+        search(page, "panda", "7")
+        page.keyboard.press("ArrowDown")
+        expect(page.get_by_role("option").first).to_have_css("outline-style", "solid")
         page.context.close()

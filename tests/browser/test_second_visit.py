@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
+import os
+import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page
 
 from conftest import DIST, SUB_PATH, TEST_PAGE, open_tab, overlay, serving
+from twinvec.serve import _Handler
 
 pytestmark = pytest.mark.browser
 
@@ -77,6 +82,55 @@ def test_files_of_an_older_build_are_dropped(browser: Browser, tmp_path: Path) -
         kept = {url for url, _ in page.evaluate(KEPT)}
         assert old[1] in kept  # not below this site's models
         assert len(kept) == 3
+        page.context.close()
+
+
+def test_a_site_that_was_built_again_is_not_taken_from_the_http_cache(
+    browser: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Many hosts let browsers keep files for some time, without asking again."""
+    send = _Handler.send_header
+
+    def send_header(self: _Handler, keyword: str, value: str) -> None:
+        send(self, keyword, "max-age=3600" if keyword == "Cache-Control" else value)
+
+    def link(source: str, made: str) -> None:
+        Path(made).symlink_to(source)
+
+    monkeypatch.setattr(_Handler, "send_header", send_header)
+    folder = overlay(tmp_path, test_html=TEST_PAGE)
+    models = folder / SUB_PATH / "models"
+    models.unlink()
+    shutil.copytree(DIST / "models", models, copy_function=link)
+    tokenizer = next(models.rglob("tokenizer.json"))
+    manifest = json.loads((models / "manifest.json").read_bytes())
+    old: dict[Path, Any] = {
+        models / "manifest.json": {"models": [manifest["models"][0] | {"name": "older"}]},
+        tokenizer: {"an": "older one"},
+    }
+    new = {file: file.resolve() for file in old}
+    packed = tokenizer.with_name("tokenizer.json.br")
+    packed_file = packed.resolve()
+    packed.unlink()
+    for file, content in old.items():
+        file.unlink()
+        file.write_text(json.dumps(content), encoding="utf-8")
+        os.utime(file, (0, 0))
+    with serving(folder) as root:
+        address = f"{root}{SUB_PATH}/"
+        page = browser.new_context().new_page()
+        page.goto(f"{address}icon.svg")
+        read = "(url) => fetch(url).then((response) => response.text())"
+        urls = {f"{root}{file.relative_to(folder)}": file for file in old}
+        before = {url: page.evaluate(read, url) for url in urls}
+        for file, target in new.items():
+            file.unlink()
+            file.symlink_to(target)
+        packed.symlink_to(packed_file)
+        assert {url: page.evaluate(read, url) for url in urls} == before  # out of the cache
+        asked = visit(page, address)
+        assert sum(url.endswith("tokenizer.json") for url in asked) == 2
+        assert page.evaluate("extractor.versions.model") != "older"
         page.context.close()
 
 

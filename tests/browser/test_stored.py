@@ -85,6 +85,32 @@ def test_an_index_is_kept_listed_opened_replaced_and_removed(visitor: Tab, name:
         page.evaluate(SEARCH, {"stored": name})
 
 
+def test_an_index_that_is_kept_again_goes_on(visitor: Tab) -> None:
+    visitor.page.evaluate(KEEP, ["on", TEXTS])
+    found, kept = visitor.page.evaluate(
+        """async (more) => {
+          const index = await extractor.openIndex({ stored: "on" });
+          const found = [];
+          for (const text of more) {
+            await index.add(text);
+            await index.save("on");
+            const [added] = await index.search(text, { k: 1 });
+            const old = await index.search("bamboo", { mode: "lexical" }); // not read before
+            found.push([added.text, old.map(({ text }) => text), index.size]);
+          }
+          return [found, (await extractor.openIndex({ stored: "on" })).size];
+        }""",
+        ["A zebra grazes.", "An otter swims."],
+    )
+    assert found == [
+        ["A zebra grazes.", TEXTS[:1], 4],
+        ["An otter swims.", TEXTS[:1], 5],
+    ]
+    assert kept == 5
+    assert listed(visitor) == {"on": 5}
+    visitor.page.evaluate("twinvec.removeStored('on')")
+
+
 def test_what_was_replaced_leaves_nothing(visitor: Tab) -> None:
     visitor.page.evaluate(KEEP, ["again", TEXTS])
     before = visitor.page.evaluate(FILES, "again")
@@ -119,6 +145,23 @@ def test_a_full_disk_is_told_with_figures_and_loses_nothing(visitor: Tab, test_s
     assert page.evaluate(SEARCH, {"stored": "full"})[0] == 3
     assert listed(visitor) == {"full": 3}
     page.evaluate("twinvec.removeStored('full')")
+
+
+def test_a_browser_that_cannot_write_is_told(visitor: Tab) -> None:
+    """As Safari's before version 26 cannot."""
+    visitor.javascript(
+        """
+        globalThis.createWritable = FileSystemFileHandle.prototype.createWritable;
+        delete FileSystemFileHandle.prototype.createWritable;
+        """
+    )
+    try:
+        message = r'StorageError: keeping "none": .* cannot write .* save the index as a file'
+        with pytest.raises(Error, match=message):
+            visitor.page.evaluate(KEEP, ["none", TEXTS])
+    finally:
+        visitor.javascript("FileSystemFileHandle.prototype.createWritable = createWritable;")
+    assert listed(visitor) == {}
 
 
 def test_what_was_half_written_is_no_index(visitor: Tab) -> None:

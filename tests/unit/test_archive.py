@@ -85,3 +85,35 @@ def test_a_missing_and_a_changed_file_are_told(tmp_path: Path) -> None:
                     archive.writestr(file.name, content)
         with pytest.raises(error, match="vectors-"):
             Index.load(tmp_path / name)
+
+
+def marked(content: bytes, local: int, central: int, value: int) -> bytes:
+    """Set a byte of every file's two headers."""
+    changed = bytearray(content)
+    for signature, offset in ((b"PK\x03\x04", local), (b"PK\x01\x02", central)):
+        at = content.find(signature)
+        while at >= 0:
+            changed[at + offset] = value
+            at = content.find(signature, at + 1)
+    return bytes(changed)
+
+
+@pytest.mark.parametrize(
+    "compression", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2]
+)
+def test_damage_of_any_kind_is_told(tmp_path: Path, compression: int) -> None:
+    made().save(tmp_path / "folder")
+    with zipfile.ZipFile(tmp_path / "a.zip", "w", compression) as archive:
+        for file in sorted((tmp_path / "folder").iterdir()):
+            archive.write(file, file.name)
+        start = archive.getinfo(next((tmp_path / "folder").glob("vectors-*")).name).header_offset
+    whole = (tmp_path / "a.zip").read_bytes()
+    for damaged in (
+        whole[: start + 70] + b"\xff" * 40 + whole[start + 110 :],
+        marked(whole, 6, 8, 1),  # encrypted
+        marked(whole, 8, 10, 99),  # packed in a way that nobody knows
+        marked(whole, 4, 6, 255),  # of a version of the far future
+    ):
+        (tmp_path / "a.zip").write_bytes(damaged)
+        with pytest.raises((IndexFormatError, IntegrityError)):
+            Index.load(tmp_path / "a.zip")

@@ -10,6 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from synthetic import write_tiny
+from twinvec import Embedder, Index
 from twinvec.cli import main
 from twinvec.dtypes import EXACT
 from twinvec.folder import PROBES_FILE
@@ -142,3 +143,14 @@ def test_verify_needs_weights(tmp_path: Path) -> None:
     answer = twinvec("verify", tmp_path)
     assert answer.exit_code == 1
     assert "has no weights under onnx/" in answer.output
+
+
+def test_a_site_has_what_its_index_was_built_with(folder: Path, tmp_path: Path) -> None:
+    embedder = Embedder.from_pretrained(folder, dtype="w8a8")
+    Index.build(["mine"], embedder).save(tmp_path / "index")
+    embedder.close()
+    arguments = (tmp_path / "site", "--index", tmp_path / "index", "--model", folder, "--json")
+    answer = twinvec("site", *arguments)
+    assert answer.exit_code == 0, answer.output
+    assert json.loads(answer.stdout)["dtypes"] == ["w8a8"]
+    assert len(Index.load(tmp_path / "site" / "index")) == 1

@@ -82,7 +82,7 @@ def test_equal_vectors_get_equal_scores_in_their_order(count: int, precision: An
 def test_more_ties_than_candidates_stand_in_their_order() -> None:
     for precision in ("float32", "int8", "binary"):
         made = Index(FINGERPRINT, dim=8, precision=cast("Any", precision))
-        made.add([str(i) for i in range(9000)], np.ones((9000, 8), np.float32))
+        made.add([str(i) for i in range(9000)], normalize(np.ones((9000, 8), np.float32)))
         assert places(made.search(np.ones(8, np.float32), k=12)) == list(range(12))
 
 
@@ -303,7 +303,12 @@ def test_what_does_not_fit_is_not_added() -> None:
     for bad in (np.nan, np.inf):
         with pytest.raises(ValueError, match=r"vectors\[1\] is not finite"):
             one.add(["four", "five"], np.array([[1, 0, 0], [0, bad, 0]]))
+    for length in (5.58, 0.9, 1e-4, 1e30):
+        with pytest.raises(ValueError, match=r"vectors\[1\] has a length of .*normalize"):
+            one.add(["four", "five"], np.array([[1, 0, 0], [0, length, 0]]))
     assert len(one) == len(one.search(eye[0])) == 3
+    one.add(["a float16 would be"], normalize(np.ones((1, 3), np.float32)).astype(np.float16))
+    one.remove(["3"])
     one.add(("four",), eye[:1].astype(np.float64))
     assert len(one) == 4
 
@@ -323,7 +328,7 @@ def test_the_precision_goes_by_size() -> None:
     embedder: Any = SimpleNamespace(
         fingerprint=FINGERPRINT,
         info=SimpleNamespace(dim=3),
-        encode_document=lambda texts, **_: np.ones((len(texts), 3), np.float32),
+        encode_document=lambda texts, **_: normalize(np.ones((len(texts), 3), np.float32)),
     )
     assert Index.build(["a"] * 5000, embedder).precision == "float32"
     assert Index.build(["a"] * 5001, embedder).precision == "int8"

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import json
+import tempfile
 import warnings
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -14,6 +16,7 @@ from twinvec import Embedder
 from twinvec.cli import main
 from twinvec.convert import convert_folder
 from twinvec.index import Index
+from twinvec.indexing import _alone
 from twinvec.pins import EMBEDDED
 
 PAGE = "<title>Tea</title><main><h1 id=tea>Tea</h1><p>Leaves of a bush, in hot water.</p></main>"
@@ -162,7 +165,7 @@ def test_an_interrupted_run_loses_nothing(
     assert not (folder / "out.part").exists()
 
 
-def test_a_damaged_or_foreign_journal_starts_anew(
+def test_a_damaged_journal_or_one_of_another_model_is_not_in_the_way(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     interrupt(monkeypatch, after=2)
@@ -170,9 +173,84 @@ def test_a_damaged_or_foreign_journal_starts_anew(
     kept = part.read_bytes()
     part.write_bytes(kept[:-1])  # as a crash amid a row leaves it
     assert "5 embedded" in index().stdout
-    part.write_bytes(b"x" * len(kept))
-    assert "0 embedded" in index().stdout
-    assert not part.exists()
+    for left in (kept, kept[:20], b""):
+        part.write_bytes(left)
+        assert "12 embedded" in index("docs", "--dtype", "w8").stdout
+        assert not part.exists()
+        assert "12 embedded" in index().stdout
+
+
+def test_a_file_of_another_program_is_not_taken_for_a_journal(
+    folder: Path, encoded: list[str]
+) -> None:
+    (folder / "out.part").write_bytes(b"half a download")
+    answer = index()
+    assert answer.exit_code == 1
+    assert "out.part is another program's" in answer.stderr
+    assert "move it away, or choose another folder" in answer.stderr
+    assert (folder / "out.part").read_bytes() == b"half a download"
+    assert (encoded, (folder / "out").exists()) == ([], False)
+
+
+def test_a_text_that_a_batch_has_several_times_is_embedded_once(
+    folder: Path, encoded: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("twinvec.indexing._BATCH", 256)
+    (folder / "docs" / "animals.md").unlink()
+    rows = [{"text": "Imprint"}, {"text": "Terms"}] * 10
+    (folder / "docs" / "invoices.jsonl").write_text("\n".join(map(json.dumps, rows)), "utf-8")
+    assert "21 passages in out; 3 embedded, 18 taken over" in index().stdout
+    assert sorted(encoded) == ["Imprint", "Tea\nLeaves of a bush, in hot water.", "Terms"]
+    rows.append({"text": "Contact"})
+    (folder / "docs" / "invoices.jsonl").write_text("\n".join(map(json.dumps, rows)), "utf-8")
+    assert "22 passages in out; 1 embedded, 21 taken over" in index().stdout
+    found = Index.load("out").search("Terms", Embedder.from_pretrained(EMBEDDED.name), k=10)
+    assert {hit.text for hit in found} == {"Terms"}
+
+
+def test_two_runs_do_not_write_one_index_at_once(folder: Path, encoded: list[str]) -> None:
+    with _alone(folder / "out"):
+        answer = index()
+        assert answer.exit_code == 1
+        assert f"another run writes {folder / 'out'} at the moment" in answer.stderr
+        assert f"holds {folder / '.out.twinvec-lock'}; wait until it is done" in answer.stderr
+        assert encoded == []
+    (folder / ".out.twinvec-lock").touch()  # of a run that was killed
+    assert index().exit_code == 0
+    assert {one.name for one in folder.iterdir()} == {"docs", "out"}
+
+
+def test_a_drive_that_cannot_lock_is_written(folder: Path) -> None:
+    (folder / ".out.twinvec-lock").mkdir()  # no lock is had there either
+    assert "12 embedded" in index().stdout
+    assert (folder / ".out.twinvec-lock").is_dir()
+
+
+def test_what_is_put_aside_lies_beside_the_index(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(folder / "nowhere"))
+    assert index("docs", "--precision", "int8").exit_code == 0
+    interrupt(monkeypatch, after=0)
+    assert {one.name for one in folder.iterdir()} == {"docs", "out"}
+    monkeypatch.setattr("twinvec.indexing.json.dumps", Mock(side_effect=OSError(28, "No space")))
+    answer = index()
+    assert answer.exit_code == 1
+    assert f"No space: '{folder}'" in answer.stderr
+
+
+def test_nothing_to_index_leaves_the_index(folder: Path) -> None:
+    index()
+    before = content(folder / "out")
+    (folder / "bad.pdf").write_bytes(b"no")
+    (folder / "empty.txt").touch()
+    answer = index("bad.pdf", "empty.txt", "--on-error", "skip")
+    assert answer.exit_code == 1
+    assert "no file gives a passage to index; out is as it was" in answer.stderr
+    assert "Left out: bad.pdf: not a PDF that can be read" in answer.stderr
+    assert "No text in empty.txt\n" in answer.stderr
+    assert index("empty.txt").exit_code == 1
+    assert content(folder / "out") == before
 
 
 def test_stop_comes_before_anything_is_embedded(folder: Path, encoded: list[str]) -> None:
@@ -218,6 +296,44 @@ def test_a_folder_of_something_else_is_kept(folder: Path) -> None:
     assert answer.exit_code == 1
     assert "docs is not empty and not an index; choose another folder" in answer.stderr
     assert len(list((folder / "docs").iterdir())) == 3
+    (folder / "out").mkdir()
+    (folder / "out" / "index.json").write_text("[]", encoding="utf-8")
+    answer = index()
+    assert answer.exit_code == 1
+    assert "index.json would be replaced, and is not that of an index" in answer.stderr
+    assert content(folder / "out") == {"index.json": b"[]"}
+
+
+def test_a_first_run_that_was_killed_is_not_in_the_way(folder: Path) -> None:
+    (folder / "out").mkdir()
+    for name in ("documents-0123456789abcdef.jsonl", "vectors-0123456789abcdef.npy.part"):
+        (folder / "out" / name).touch()
+    assert index().exit_code == 0
+    assert not list((folder / "out").glob("*-0123456789abcdef*"))
+
+
+def test_an_archive_is_searched_but_not_written(folder: Path, encoded: list[str]) -> None:
+    answer = run("index", "docs", "-o", "new.zip")
+    assert answer.exit_code == 2
+    assert "Index.load(folder).save('new.zip')" in answer.stderr
+    assert (encoded, (folder / "new.zip").exists()) == ([], False)
+    index()
+    Index.load("out").save("out.zip")
+    answer = run("search", "out.zip", "a hot drink", "-k", "1")
+    assert answer.stdout == search("a hot drink", "-k", "1").stdout
+    answer = run("search", "docs/animals.md", "a hot drink")
+    assert answer.exit_code == 1
+    assert "Is it the folder that an index was saved to?" in answer.stderr
+
+
+def test_the_working_folder_may_be_the_index(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder / "out").mkdir()
+    monkeypatch.chdir(folder / "out")
+    for embedded in (12, 0):
+        answer = run("index", "../docs", "-o", ".", "--model", EMBEDDED.name)
+        assert f"12 passages in .; {embedded} embedded" in answer.stdout
+    assert run("search", ".", "tea", "-k", "1").exit_code == 0
+    assert {one.name for one in folder.iterdir()} == {"docs", "out"}
 
 
 def search(*arguments: str) -> Result:
@@ -255,6 +371,31 @@ def test_search_modes_and_filters() -> None:
     answer = run("search", "out", "panda", "--filter", "source")
     assert answer.exit_code == 2
     assert "'source' is not KEY=VALUE" in answer.stderr
+
+
+@pytest.mark.usefixtures("folder")
+def test_filters_compare_lists_and_not_what_is_missing() -> None:
+    made = Index(Embedder.from_pretrained(EMBEDDED.name).fingerprint, dim=384)
+    metadata: list[dict[str, Any]] = [{"tags": ["a", 1]}, {"tags": "b"}, {}]
+    made.add(["one", "two", "three"], np.eye(3, 384), metadata=metadata)
+    made.save("out")
+
+    def found(pair: str) -> list[str]:
+        hits = json.loads(search("one two three", "--filter", pair, "--json").stdout)
+        return [hit["text"] for hit in hits]
+
+    assert (found("tags=a"), found("tags=1"), found("tags=b")) == (["one"], ["one"], ["two"])
+    assert (found("tags=None"), found("other=None"), found("tags=[]")) == ([], [], [])
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "latin-1"])
+def test_what_a_terminal_cannot_show_is_escaped(folder: Path, encoding: str) -> None:
+    (folder / "odd.jsonl").write_text(json.dumps({"text": "lone \ud800 \u4e2d\ud83d"}), "utf-8")
+    index("odd.jsonl")
+    answer = CliRunner(charset=encoding).invoke(main, ["search", "out", "lone"])
+    assert answer.exit_code == 0, answer.exception
+    shown = "\u4e2d" if encoding == "utf-8" else r"\u4e2d"
+    assert f"lone \\ud800 {shown}\\ud83d\n" in answer.stdout
 
 
 def test_an_index_of_a_folder_of_weights_needs_the_folder(folder: Path) -> None:

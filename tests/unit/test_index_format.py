@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
+import errno
 import json
+import os
 import shutil
+import tempfile
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any, cast
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
 
-from conftest import serving
+from conftest import finish, serving
 from twinvec import (
     Document,
     DownloadError,
@@ -24,7 +29,8 @@ from twinvec import (
     TwinvecError,
     normalize,
 )
-from twinvec.index import files, postings
+from twinvec.index import core, files, postings
+from twinvec.index.store import FolderStore
 from twinvec.serve import _Handler
 
 FINGERPRINT = {"model": "some/model", "pooling": "mean"}
@@ -103,8 +109,9 @@ def test_it_is_changed_and_saved_in_its_own_folder(tmp_path: Path, precision: st
         after = [[(hit.id, hit.score) for hit in hits] for hits in results(loaded)]
         assert after == before
     assert [document.id for document in loaded.documents()] == ["0", "3", "4", "5"]
+    shards = json.loads((tmp_path / "index.json").read_bytes())["shards"].values()
     names = {file.name for file in tmp_path.iterdir()}
-    assert names == files.listed(tmp_path) | {"index.json"}
+    assert names == {shard["file"] for some in shards for shard in some} | {"index.json"}
     loaded.add(["x"], vectors(1))
     assert loaded.documents(-1)[0].id == "6"  # 4 and 5 are taken
 
@@ -195,6 +202,229 @@ def test_an_exception_leaves_the_old_index(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="not of shape"), writer:
         list(map(partial(writer.add, documents), batches))
     assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == before
+
+
+def fill(
+    folder: Path, then: Callable[[], object], name: str = "a", *, lexical: bool = True
+) -> None:
+    """Write some shards, do something, and leave the writer's block."""
+    with IndexWriter(folder, FINGERPRINT, precision="float32", dim=70, lexical=lexical) as writer:
+        writer.add([Document(f"{name}{i}", f"{name} text {i}") for i in range(5)], vectors(5))
+        then()
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    return {file.name: file.read_bytes() for file in folder.iterdir()}
+
+
+def interrupt() -> None:
+    raise KeyboardInterrupt
+
+
+@pytest.mark.usefixtures("small_shards")
+def test_an_exception_deletes_nothing_of_an_index_that_cannot_be_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index().save(tmp_path)
+    newer = {**content(tmp_path), "index.json": b'{"version": 3, "shards": {}}'}
+
+    def replace() -> None:
+        assert len(content(tmp_path)) > len(newer)
+        (tmp_path / "index.json").write_bytes(newer["index.json"])
+        interrupt()
+
+    def lock() -> None:
+        monkeypatch.setattr(Path, "read_bytes", Mock(side_effect=PermissionError))
+        interrupt()
+
+    with pytest.raises(KeyboardInterrupt):
+        fill(tmp_path, replace)
+    assert content(tmp_path) == newer
+    with pytest.raises(KeyboardInterrupt):
+        fill(tmp_path, lock)
+    monkeypatch.undo()
+    assert newer.items() <= content(tmp_path).items()
+
+
+@pytest.mark.usefixtures("small_shards")
+def test_a_disk_that_is_full_at_the_end_leaves_the_old_index(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index().save(tmp_path / "old")
+    full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    sync = os.fsync
+    for folder in (tmp_path / "old", tmp_path / "new"):
+        before = content(folder) if folder.exists() else {}
+        for written in (0, 3, 12):  # of the files that are written at the end
+            fail = Mock(side_effect=[None] * written + [full])
+            with pytest.raises(OSError, match="No space left") as caught:
+                fill(folder, partial(monkeypatch.setattr, os, "fsync", fail))
+            monkeypatch.setattr(os, "fsync", sync)
+            assert caught.value.filename == str(folder)
+            assert content(folder) == before
+
+
+@pytest.mark.parametrize("lexical", [True, False])
+@pytest.mark.usefixtures("small_shards")
+def test_the_second_of_two_writers_is_refused(tmp_path: Path, *, lexical: bool) -> None:
+    first: dict[str, bytes] = {}
+
+    def other() -> None:
+        fill(tmp_path, lambda: None, "other")
+        first.update(content(tmp_path))
+
+    with pytest.raises(TwinvecError, match="another program wrote this index meanwhile"):
+        fill(tmp_path, other, lexical=lexical)
+    assert content(tmp_path) == first
+    assert Index.load(tmp_path).documents()[0].id == "other0"
+
+
+@pytest.mark.usefixtures("small_shards")
+def test_a_writer_that_fails_deletes_nothing_of_another_ones_index(tmp_path: Path) -> None:
+    def other() -> None:
+        fill(tmp_path, lambda: None)  # the same shards
+        interrupt()
+
+    with pytest.raises(KeyboardInterrupt):
+        fill(tmp_path, other)
+    loaded = Index.load(tmp_path)
+    assert len(loaded.documents()) == len(loaded.search("text", mode="lexical")) == 5
+
+
+def test_what_a_crash_left_of_a_run_is_no_other_folder(tmp_path: Path) -> None:
+    for name in ("documents-0123456789abcdef.jsonl", "codes-0123456789abcdef.npy.part"):
+        (tmp_path / name).touch()
+    files.check_folder(tmp_path)
+    index().save(tmp_path)
+    assert not list(tmp_path.glob("*-0123456789abcdef*"))
+    files.check_folder(tmp_path)
+    files.check_folder(tmp_path / "not there")
+
+
+@pytest.mark.parametrize("text", ['[{"title": "A page"}]', '{"version": 1}', "{", "", "null"])
+def test_an_index_json_of_another_program_is_not_replaced(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "index.json"
+    file.write_text(text, encoding="utf-8")
+    for write in (index().save, files.check_folder):
+        with pytest.raises(IndexFormatError, match="would be replaced, and is not that of an inde"):
+            write(tmp_path)
+    assert content(tmp_path) == {"index.json": text.encode()}
+
+
+@pytest.mark.parametrize("block", [{"version": 1, "texts": []}, {"version": 9, "shards": {}}])
+def test_an_index_of_another_version_is_replaced(tmp_path: Path, block: dict[str, Any]) -> None:
+    (tmp_path / "index.json").write_text(json.dumps(block), encoding="utf-8")
+    index().save(tmp_path)
+    assert len(Index.load(tmp_path)) == 5
+
+
+def test_a_copy_takes_the_place_of_an_index_or_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index().save(tmp_path / "new")
+    index("int8").save(tmp_path / "index")
+    old = content(tmp_path / "index")
+    rename = Path.rename
+
+    def refused(self: Path, target: Path) -> Path:
+        if self.name == "new":
+            raise PermissionError
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", refused)
+    with pytest.raises(PermissionError):
+        files.replace_folder(tmp_path / "index", tmp_path / "new")
+    monkeypatch.undo()
+    assert content(tmp_path / "index") == old
+    files.replace_folder(tmp_path / "index", tmp_path / "new")
+    assert content(tmp_path / "index") == content(tmp_path / "new")
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "page.html").touch()
+    with pytest.raises(IndexFormatError, match="mine is not empty and not an index"):
+        files.replace_folder(tmp_path / "mine", tmp_path / "new")
+    assert {file.name for file in tmp_path.iterdir()} == {"new", "index", "mine"}
+
+
+@pytest.mark.parametrize("precision", PRECISIONS)
+def test_an_array_may_be_filled_again(tmp_path: Path, precision: Any) -> None:
+    index(precision).save(tmp_path / "once")
+    batch = np.empty((1, 70), np.float32)
+    added = Index(FINGERPRINT, dim=70, precision=precision)
+    with IndexWriter(tmp_path / "a", FINGERPRINT, precision=precision, dim=70) as writer:
+        for i, (text, row) in enumerate(zip(TEXTS, vectors(5), strict=True)):
+            batch[:] = row
+            writer.add([Document(str(i), text, {"n": i})], batch)
+            added.add([text], batch, metadata=[{"n": i}])
+    added.save(tmp_path / "b")
+    assert content(tmp_path / "a") == content(tmp_path / "b") == content(tmp_path / "once")
+
+
+@pytest.mark.usefixtures("small_shards")
+def test_what_is_put_aside_lies_in_the_folder_and_goes_in_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "nowhere"))
+    folder = tmp_path / "index"
+
+    def look() -> None:
+        assert list(folder.glob("aside-*"))
+        shutil.copytree(folder, tmp_path / "killed")
+        interrupt()
+
+    with pytest.raises(KeyboardInterrupt):
+        fill(folder, look)
+    assert content(folder) == {}
+    index().save(folder)
+    files.check_folder(tmp_path / "killed")
+    index().save(tmp_path / "killed")
+    assert content(folder) == content(tmp_path / "killed")
+    assert not list(folder.glob("aside-*"))
+    full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    monkeypatch.setattr(Path, "write_bytes", Mock(side_effect=full))
+    with pytest.raises(OSError, match="No space left") as caught:
+        index().save(folder)
+    assert caught.value.filename == str(folder)
+    assert len(Index.load(folder)) == 5
+
+
+@pytest.mark.parametrize("where", ["index", "index.zip"])
+def test_what_is_changed_amid_a_save_is_not_lost(
+    tmp_path: Path, where: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In one event loop after the other, whenever the other calls come, with slow files."""
+    read = FolderStore.read
+
+    async def slowly(self: FolderStore, parts: Any) -> list[bytes]:
+        await asyncio.sleep(0)
+        return read(self, parts)
+
+    monkeypatch.setattr(FolderStore, "aread", slowly)
+    monkeypatch.setattr(core, "_SAVED", 1)
+    index().save(tmp_path / where)
+    loaded = Index.load(tmp_path / where)
+
+    async def change(turn: int) -> None:
+        saving = asyncio.create_task(loaded.asave(tmp_path / where))
+        for _ in range(turn):
+            await asyncio.sleep(0)
+        added = loaded.aadd(["new"], vectors(1), ids=[f"new {turn}"])
+        await asyncio.gather(added, loaded.aremove([str(turn)]), saving)
+
+    for turn in range(5):
+        finish(change(turn))
+        expected = [*map(str, range(turn + 1, 5)), *(f"new {i}" for i in range(turn + 1))]
+        assert [one.id for one in loaded.documents()] == expected
+        finish(loaded.asave(tmp_path / where))
+        assert Index.load(tmp_path / where).documents() == loaded.documents()
+
+
+def test_it_is_saved_elsewhere_when_its_folder_was_moved_away(tmp_path: Path) -> None:
+    index().save(tmp_path / "a")
+    loaded = Index.load(tmp_path / "a")
+    documents = loaded.documents()
+    (tmp_path / "a").rename(tmp_path / "b")
+    loaded.save(tmp_path / "c")
+    assert Index.load(tmp_path / "c").documents() == documents
 
 
 def test_a_writer_refuses_what_does_not_fit(tmp_path: Path) -> None:

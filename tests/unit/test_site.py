@@ -8,12 +8,20 @@ import pytest
 
 from conftest import DIST
 from synthetic import write_tiny
-from twinvec import Embedder, Index, IndexMismatchError, IntegrityError, TwinvecError
+from twinvec import (
+    Embedder,
+    Index,
+    IndexFormatError,
+    IndexMismatchError,
+    IntegrityError,
+    TwinvecError,
+)
 from twinvec.bytecode import twinvec_sources
 from twinvec.convert import convert_folder
 from twinvec.folder import ModelInfo
 from twinvec.precompress import brotli_of
 from twinvec.site import SAMPLE_TEXTS, WEB, build_site, sizes
+from twinvec.stdlib_docs import index_stdlib
 
 
 def test_folders_of_others_are_left_alone(tmp_path: Path) -> None:
@@ -73,6 +81,24 @@ def test_an_index_of_other_weights_is_refused_beforehand(tmp_path: Path, model: 
     with pytest.raises(IndexMismatchError, match="weights_sha256"):
         build_site(tmp_path / "out", model, dtypes=["q8"], index=tmp_path / "mine")
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("content", ["[]", None])
+def test_an_index_of_another_program_is_left_alone(
+    tmp_path: Path, model: Path, content: str | None
+) -> None:
+    embedder = Embedder.from_pretrained(model)
+    Index.build(["mine"], embedder).save(tmp_path / "mine")
+    embedder.close()
+    theirs = tmp_path / "out" / "index" / ("index.json" if content else "page.html")
+    theirs.parent.mkdir(parents=True)
+    theirs.write_text(content or "", encoding="utf-8")
+    for index in (None, tmp_path / "mine"):
+        with pytest.raises(IndexFormatError, match=r"not that of an index|not empty and not"):
+            build_site(tmp_path / "out", model, index=index)
+    with pytest.raises(IndexFormatError):
+        index_stdlib(theirs.parent, embedder)
+    assert [one for one in (tmp_path / "out").rglob("*") if one.is_file()] == [theirs]
 
 
 def test_the_sample_index_is_made_again(tmp_path: Path, model: Path) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import sys
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +17,8 @@ from twinvec.cli.models import convert, models, verify
 from twinvec.cli.options import as_json
 from twinvec.dtypes import DTYPES
 from twinvec.errors import TwinvecError
+from twinvec.index import Index
+from twinvec.reopen import reopen
 from twinvec.serve import make_server
 from twinvec.site import SAMPLE_QUERY, build_site, sizes
 
@@ -39,6 +43,9 @@ class _Commands(click.Group):
 @click.version_option(package_name="twinvec")
 def main() -> None:
     """Embed text on CPython and in the browser: same text, same vector."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # texts have what a terminal cannot show
+            stream.reconfigure(errors="backslashreplace")
     # A reader of a terminal needs the message, not the line of Python that warned.
     warnings.showwarning = lambda message, *_args, **_kwargs: click.echo(
         f"Warning: {message}", err=True
@@ -47,20 +54,23 @@ def main() -> None:
 
 @main.command()
 @click.argument("out", type=click.Path(file_okay=False, path_type=Path))
-@click.option("--model", help="Hub name or local folder; the default model unless given.")
+@click.option(
+    "--model",
+    help="Hub name or local folder.  [default: the one that --index was built with, else the "
+    "default model]",
+)
 @click.option(
     "--dtype",
     "dtypes",
     multiple=True,
     type=click.Choice(list(DTYPES)),
-    default=["fp32"],
-    show_default=True,
-    help="Which weights; may be given several times, the default one first.",
+    help="Which weights; may be given several times, the default one first.  [default: those that "
+    "--index was built with, else fp32]",
 )
 @click.option(
     "--index",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="What `twinvec index` wrote with this model and dtype; a sample unless given.",
+    help="What `twinvec index` wrote; a sample unless given.",
 )
 @click.option("--webgpu", is_flag=True, help="Let pages choose WebGPU (27 MB more to upload).")
 @as_json
@@ -79,6 +89,11 @@ def site(
     """
     if not as_json:
         click.echo(f"Building {out} ...")
+    if index and not dtypes:
+        made_with = reopen(Index.load(index).fingerprint, model)
+        model, dtypes = model or made_with.info.name, [made_with.dtype]
+        made_with.close()
+    dtypes = dtypes or ["fp32"]
     embedder, searched = build_site(out, model, dtypes=dtypes, index=index, webgpu=webgpu)
     parts = sizes(out)
     size = sum(raw for raw, _ in parts.values())

@@ -15,8 +15,11 @@ import click
 from twinvec.chunking import MAX_TOKENS, OVERLAP, Chunker
 from twinvec.cli.options import INTERRUPTED, as_json, plural, which_model
 from twinvec.embedder import Embedder
+from twinvec.errors import CorpusError
 from twinvec.index import Index
-from twinvec.index.format import MANIFEST, Precision
+from twinvec.index.archive import is_archive
+from twinvec.index.files import check_folder
+from twinvec.index.format import Precision
 from twinvec.index.search import Mode
 from twinvec.indexing import write_index
 from twinvec.passages import read_passages
@@ -150,7 +153,7 @@ def index(
             workers=workers,
         ) as elsewhere:
             written = write_index(
-                _heard(passages, silent),
+                _heard(passages, silent, problems, out),
                 out,
                 embedder,
                 precision=precision,
@@ -171,8 +174,7 @@ def index(
         "max_tokens": chunker.max_tokens,
         "overlap": overlap,
         "fingerprint": embedder.fingerprint,
-        "problems": list((problems or {}).values()),
-        "without_text": [name for name in silent if name not in (problems or {})],
+        **_left_out(silent, problems),
         "seconds": round(time.perf_counter() - start, 3),
     }
     embedder.close()
@@ -180,7 +182,7 @@ def index(
 
 
 @click.command()
-@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.argument("location", metavar="INDEX", type=click.Path(exists=True, path_type=Path))
 @click.argument("query")
 @click.option("-k", default=10, show_default=True, type=click.IntRange(min=1), help="Hits at most.")
 @click.option(
@@ -193,13 +195,14 @@ def index(
     "filters",
     multiple=True,
     metavar="KEY=VALUE",
-    help="Only passages with this in their metadata, such as page=3; repeatable, all must hold.",
+    help="Only passages with this in their metadata, such as page=3, or in a list there; "
+    "repeatable, all must hold.",
 )
 @click.option("--model", help="Where the model is, if its name does not tell.")
 @as_json
 def search(
     *,
-    folder: Path,
+    location: Path,
     query: str,
     k: int,
     mode: Mode | None,
@@ -207,14 +210,17 @@ def search(
     model: str | None,
     as_json: bool,
 ) -> None:
-    """Search the index in FOLDER for QUERY, with the model and dtype that it was built with."""
+    """Search INDEX for QUERY, with the model and dtype that it was built with.
+
+    INDEX is a folder, or a .zip file of one.
+    """
     wanted = _pairs(filters)
-    opened = Index.load(folder)
+    opened = Index.load(location)
     mode = mode or ("hybrid" if opened.lexical else "semantic")
     embedder = None if mode == "lexical" else reopen(opened.fingerprint, model)
 
     def accept(document: Document) -> bool:
-        return all(str(document.metadata.get(key)) == value for key, value in wanted)
+        return all(_has(document, key, value) for key, value in wanted)
 
     hits = opened.search(query, embedder, k=k, mode=mode, filter=accept if wanted else None)
     if embedder:
@@ -230,8 +236,12 @@ def search(
 
 def _check_out(out: Path) -> None:
     """Refuse a folder of something else, before the work."""
-    if out.is_dir() and any(out.iterdir()) and not (out / MANIFEST).is_file():
-        raise click.ClickException(f"{out} is not empty and not an index; choose another folder")
+    if is_archive(out):
+        raise click.UsageError(
+            f"-o {out}: an index is brought up to date in a folder; name one, and pack it "
+            f"afterwards in Python: Index.load(folder).save({out.name!r})"
+        )
+    check_folder(out)
 
 
 def _check_engine(engine: str, address: str | None, workers: int | None) -> None:
@@ -267,18 +277,37 @@ def _engine(
     return RayEngine(opened, embedder.fingerprint, address=address, workers=workers)
 
 
-def _heard(passages: Iterator[Document], silent: dict[str, None]) -> Iterator[Document]:
-    """Pass passages on, and strike out their sources."""
+def _heard(
+    passages: Iterator[Document],
+    silent: dict[str, None],
+    problems: dict[str, str] | None,
+    out: Path,
+) -> Iterator[Document]:
+    """Pass passages on, and strike out their sources; without any, an index would be emptied."""
+    sources = len(silent)
     for passage in passages:
         silent.pop(passage.metadata["source"], None)
         yield passage
+    if len(silent) == sources:
+        _tell_left_out(_left_out(silent, problems))
+        raise CorpusError(f"no file gives a passage to index; {out} is as it was")
 
 
-def _tell(report: dict[str, Any], *, as_json: bool) -> None:
+def _left_out(silent: dict[str, None], problems: dict[str, str] | None) -> dict[str, list[str]]:
+    known = problems or {}
+    without = [name for name in silent if name not in known]
+    return {"problems": list(known.values()), "without_text": without}
+
+
+def _tell_left_out(report: dict[str, Any]) -> None:
     for problem in report["problems"]:
         click.echo(f"Left out: {problem}", err=True)
     for name in report["without_text"]:
         click.echo(f"No text in {name}", err=True)
+
+
+def _tell(report: dict[str, Any], *, as_json: bool) -> None:
+    _tell_left_out(report)
     if as_json:
         click.echo(json.dumps(report))
         return
@@ -288,6 +317,12 @@ def _tell(report: dict[str, Any], *, as_json: bool) -> None:
         f"{report['out']}; {embedded:,} embedded, {report['passages'] - embedded:,} taken over, "
         f"{seconds:.1f} s"
     )
+
+
+def _has(document: Document, key: str, value: str) -> bool:
+    """Compare as `Index.search` does, but by what is shown of a value: a shell has only strings."""
+    found = document.metadata.get(key, [])
+    return value in map(str, found if isinstance(found, list) else [found])
 
 
 def _pairs(filters: Sequence[str]) -> list[tuple[str, str]]:

@@ -38,7 +38,7 @@ class ZipStore(FolderStore):
         try:
             with zipfile.ZipFile(file) as archive:
                 names = archive.namelist()
-        except (OSError, zipfile.BadZipFile) as err:
+        except Exception as err:  # as in `_read`
             raise IndexFormatError(f"{file} cannot be read as a ZIP archive ({err})") from err
         found = [name for name in names if name.rpartition("/")[2] == MANIFEST]
         if len(found) != 1:
@@ -53,8 +53,9 @@ class ZipStore(FolderStore):
             ):
                 stream.seek(part.start)
                 content = stream.read(-1 if part.stop is None else part.stop - part.start)
-        except (KeyError, OSError, zipfile.BadZipFile) as err:
-            raise IndexFormatError(f"{self.folder}: {part.file}: {err}. {DAMAGED}") from err
+        # zlib.error, EOFError, RuntimeError of an encrypted one: damage has no class of its own.
+        except Exception as err:
+            raise IndexFormatError(f"{self.folder}: {part.file}: {err!r}. {DAMAGED}") from err
         if part.stop is None and part.shard:
             part.shard.check(content)
             self._count(part)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -68,6 +70,7 @@ class Index:
         self._store: Store | None = None
         self._segments: list[Segment] = []
         self._ids = Ids()
+        self._changes: tuple[asyncio.AbstractEventLoop, asyncio.Lock] | None = None
 
     def __len__(self) -> int:
         """Count the documents."""
@@ -155,8 +158,8 @@ class Index:
         Raises:
             IndexMismatchError: the embedder's vectors are not comparable with the index's.
             TypeError: `texts` is not a list of strings.
-            ValueError: the vectors' shape does not fit, or one is not finite. Also as in `build`.
-                Nothing is added then.
+            ValueError: the vectors' shape does not fit, or one is not finite or of another length.
+                Also as in `build`. Nothing is added then.
         """
         checked = check_texts(texts)
         drive(self._documents(checked, ids, metadata), self._store)
@@ -175,11 +178,12 @@ class Index:
     ) -> None:
         """Do what `add` does without blocking the event loop."""
         checked = check_texts(texts)
-        await adrive(self._documents(checked, ids, metadata), self._store)
+        async with self._changing():
+            await adrive(self._documents(checked, ids, metadata), self._store)
         embedder = self._embedder(vectors)
         made = await embedder.aencode_document(checked, progress=progress) if embedder else vectors
-        # Another call may have added meanwhile: from here on nothing is waited for.
-        await adrive(self._append(checked, cast("ArrayLike", made), ids, metadata), self._store)
+        async with self._changing():  # another call may have added meanwhile: it checks again
+            await adrive(self._append(checked, cast("ArrayLike", made), ids, metadata), self._store)
 
     def remove(self, ids: Iterable[str]) -> None:
         """Remove documents; what stays keeps its position until the index is saved and loaded.
@@ -191,7 +195,8 @@ class Index:
 
     async def aremove(self, ids: Iterable[str]) -> None:
         """Do what `remove` does without blocking the event loop."""
-        await adrive(self._remove(list(ids)), self._store)
+        async with self._changing():
+            await adrive(self._remove(list(ids)), self._store)
 
     def documents(self, start: int = 0, stop: int | None = None) -> list[Document]:
         """Give documents in the index's order, as a slice of them all would."""
@@ -278,18 +283,28 @@ class Index:
         the same location goes on with the new files.
 
         Warns with `ParityWarning` where other runtimes' vectors are only near these.
+
+        Raises:
+            IndexFormatError: the folder's `index.json` is another program's; or a document that is
+                still to be read cannot be.
+            TwinvecError: another program wrote this index meanwhile.
+            OSError: the disk is full, or the like.
         """
         with saving(location) as folder:
             drive(self._save(folder), self._store)
-        if isinstance(self._store, FolderStore) and self._store.folder.samefile(location):
-            vars(self).update(vars(Index.load(location)))
+        if self._is_at(location):
+            self._go_on_with(Index.load(location))
 
     async def asave(self, location: Path | str) -> None:
-        """Do what `save` does; what is read meanwhile does not block the event loop."""
-        with saving(location) as folder:
-            await adrive(self._save(folder), self._store)
-        if isinstance(self._store, FolderStore) and self._store.folder.samefile(location):
-            vars(self).update(vars(await Index.aload(location)))
+        """Do what `save` does; what is read meanwhile does not block the event loop.
+
+        `aadd` and `aremove` wait until it is done; their twins cannot.
+        """
+        async with self._changing():
+            with saving(location) as folder:
+                await adrive(self._save(folder), self._store)
+            if self._is_at(location):
+                self._go_on_with(await Index.aload(location))
 
     @classmethod
     def load(cls, location: Path | str, *, progress: Progress | None = None) -> Index:
@@ -332,6 +347,26 @@ class Index:
         index._store, index._ids = store, Ids(manifest)
         index._segments = [(yield from Segment.load(manifest))]
         return index
+
+    def _changing(self) -> asyncio.Lock:
+        """Let one async call change or save at a time.
+
+        A lock is of the event loop in which it was first waited for, so each loop gets its own.
+        """
+        loop = asyncio.get_running_loop()
+        if self._changes is None or self._changes[0] is not loop:
+            self._changes = loop, asyncio.Lock()
+        return self._changes[1]
+
+    def _is_at(self, location: Path | str) -> bool:
+        """Tell whether this index was loaded from here."""
+        with suppress(OSError):  # it may have been moved away since
+            return isinstance(self._store, FolderStore) and self._store.folder.samefile(location)
+        return False
+
+    def _go_on_with(self, saved: Index) -> None:
+        """Take the place of what was loaded: its files are gone."""
+        self._store, self._segments, self._ids = saved._store, saved._segments, saved._ids
 
     def _embedder(self, given: Embedder | ArrayLike) -> Embedder | None:
         if not hasattr(given, "encode_document"):

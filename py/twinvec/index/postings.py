@@ -1,20 +1,20 @@
 """Turn the terms of any number of texts into sorted postings, in bounded memory.
 
-Texts come in any number, so their (term, document) pairs are sorted a block at a time and put on
-disk. Digests of terms are evenly spread, so that in the end each range of digests is small enough
+Texts come in any number, so their (term, document) pairs are sorted a block at a time, and all but
+the last put aside in the index's folder: the system's folder for temporary files may be small, or
+memory. Digests of terms are evenly spread, so that in the end each range of digests is small enough
 to be gathered from all blocks and sorted at once; each range becomes one shard.
 """
 
 from __future__ import annotations
 
-import tempfile
 from array import array
-from pathlib import Path
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from twinvec.index.files import TableWriter, write_array
+from twinvec.index.files import TableWriter
 from twinvec.index.format import POSTING, digest
 from twinvec.index.lexical import term_digest, terms
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from twinvec.index.files import NewFiles
     from twinvec.index.format import Shard
 
 __all__ = ["PostingsWriter"]
@@ -37,11 +38,10 @@ _Run = tuple["NDArray[np.uint64]", "NDArray[np.void]"]
 class PostingsWriter:
     """Collects the terms of texts, in their order, and writes `lengths`, `terms`, `postings`."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._spool: tempfile.TemporaryDirectory[str] | None = None
-        self._runs: list[Path] = []
-        self._lengths = TableWriter(folder, "lengths", 0)
+    def __init__(self, files: NewFiles) -> None:
+        self._files = files
+        self._runs: list[tuple[str, str]] = []
+        self._lengths = TableWriter(files, "lengths", 0)
         self._digests = array("Q")
         self._waiting = array("I")  # lengths of the texts in `_digests`
         self._known: dict[str, int] = {}
@@ -58,31 +58,26 @@ class PostingsWriter:
         self._digests.extend(map(self._known.__getitem__, split))
         self._waiting.append(len(split))
         if len(self._digests) >= _BLOCK:
-            self._sort()
+            digests, pairs = self._sort()
+            self._runs.append((self._files.put_aside(digests), self._files.put_aside(pairs)))
 
     def close(self) -> dict[str, list[Shard]]:
         """Write what was collected."""
-        self._sort()
+        last = self._sort()
         shards: dict[str, list[Shard]] = {"terms": [], "postings": []}
-        for digests, pairs in self._ranges():
+        for digests, pairs in self._ranges(last):
             starts = _starts(digests)
             ends = np.append(starts, len(pairs))[1:]
             checks = [
                 digest(pairs[start:end].tobytes()) for start, end in zip(starts, ends, strict=True)
             ]
             rows = [digests[starts], starts.astype(np.uint64), np.array(checks, np.uint64)]
-            shards["terms"].append(write_array(self._folder, "terms", np.stack(rows, axis=1)))
-            shards["postings"].append(write_array(self._folder, "postings", pairs))
-        self.discard()
+            shards["terms"].append(self._files.array("terms", np.stack(rows, axis=1)))
+            shards["postings"].append(self._files.array("postings", pairs))
         return {**shards, "lengths": self._lengths.close()}
 
-    def discard(self) -> None:
-        """Delete what lies on disk meanwhile."""
-        if self._spool:
-            self._spool.cleanup()
-
-    def _sort(self) -> None:
-        """Sort a block by term, then document, and put it aside."""
+    def _sort(self) -> _Run:
+        """Sort a block by term, then document."""
         lengths = np.array(self._waiting, np.intp)
         digests = np.array(self._digests, np.uint64)
         documents = np.repeat(np.arange(len(lengths), dtype=np.uint32), lengths) + self._rows
@@ -94,32 +89,29 @@ class PostingsWriter:
         pairs = np.empty(len(starts), POSTING)
         pairs["document"] = documents[starts]
         pairs["count"] = np.minimum(np.diff(starts, append=len(order)), 0xFFFF)
-        self._spool = self._spool or tempfile.TemporaryDirectory(prefix="twinvec-")
-        stem = Path(self._spool.name) / str(len(self._runs))
-        np.save(stem.with_suffix(".digests.npy"), digests[starts])
-        np.save(stem.with_suffix(".pairs.npy"), pairs)
-        self._runs.append(stem)
         self._lengths.append(lengths.astype(np.uint32))
         self._rows += len(lengths)
         self._postings += len(pairs)
         self._digests, self._waiting = array("Q"), array("I")
+        return digests[starts], pairs
 
-    def _ranges(self) -> Iterator[_Run]:
+    def _ranges(self, last: _Run) -> Iterator[_Run]:
         """Give ranges of digests one after the other, each sorted over all blocks."""
         count = max(1, -(-self._postings // _RANGE))
         for number in range(count):
             low, high = (2**64 * edge // count for edge in (number, number + 1))
-            gathered = [self._slice(stem, low, high) for stem in self._runs]
+            opened = ((self._files.aside(one), self._files.aside(two)) for one, two in self._runs)
+            gathered = [_slice(run, low, high) for run in chain(opened, [last])]
             digests, pairs = (np.concatenate(parts) for parts in zip(*gathered, strict=True))
             order = np.argsort(digests, kind="stable")
             yield digests[order], pairs[order]
 
-    def _slice(self, stem: Path, low: int, high: int) -> _Run:
-        digests = np.load(stem.with_suffix(".digests.npy"), mmap_mode="r")
-        start = np.searchsorted(digests, np.uint64(low))
-        stop = np.searchsorted(digests, np.uint64(high)) if high < 2**64 else len(digests)
-        pairs = np.load(stem.with_suffix(".pairs.npy"), mmap_mode="r")
-        return np.array(digests[start:stop]), np.array(pairs[start:stop])
+
+def _slice(run: _Run, low: int, high: int) -> _Run:
+    digests, pairs = run
+    start = np.searchsorted(digests, np.uint64(low))
+    stop = np.searchsorted(digests, np.uint64(high)) if high < 2**64 else len(digests)
+    return np.array(digests[start:stop]), np.array(pairs[start:stop])
 
 
 def _starts(digests: NDArray[np.uint64]) -> NDArray[np.intp]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from twinvec.errors import ParityWarning
 from twinvec.index.documents import Document, to_line
-from twinvec.index.files import LinesWriter, TableWriter, commit, discard, listed
+from twinvec.index.files import LinesWriter, NewFiles, TableWriter
 from twinvec.index.format import Manifest, check_precision, digest, vector_kinds, wide_digest
 from twinvec.index.postings import PostingsWriter
 from twinvec.index.previous import Previous
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["IndexWriter", "check_vectors"]
 
 _TABLES = ("lines", "ids", "texts")
+_OFF = 1e-3  # of a vector's length: float16 is within it, what was never normalised is not
 
 
 class IndexWriter:
@@ -42,9 +43,10 @@ class IndexWriter:
                 new = [text for text, row in zip(texts, stored) if row < 0]
                 writer.add(documents, embedder.encode_document(new), stored=stored)
 
-    Leaving the block makes what was written the folder's index; an exception leaves the one that
-    was there, whole. Rows come in the order of `add`. Nothing is kept of what was added but
-    unfinished shards and 100 bytes a document: a million passages of 384 dims take below 1 GB.
+    Leaving the block makes what was written the folder's index; an exception, there as well, leaves
+    the one that was there, whole. Rows come in the order of `add`. Nothing is kept of what was
+    added but unfinished shards and 100 bytes a document: a million passages of 384 dims take below
+    1 GB.
 
     Args:
         folder: made if it is not there.
@@ -55,6 +57,9 @@ class IndexWriter:
 
     Raises:
         ValueError: the precision is unknown.
+        IndexFormatError: the folder's `index.json` is another program's.
+        TwinvecError: on leaving the block: another program wrote this index meanwhile.
+        OSError: the disk is full, or the like.
     """
 
     def __init__(
@@ -66,16 +71,15 @@ class IndexWriter:
         dim: int,
         lexical: bool = True,
     ) -> None:
-        self._folder = Path(folder)
         self._fingerprint = dict(fingerprint)
         self._precision = check_precision(precision)
         self._dim = dim
-        self._folder.mkdir(parents=True, exist_ok=True)
+        self._files = NewFiles(Path(folder))
         kinds = (*vector_kinds(precision), *_TABLES)
-        self._tables = {kind: TableWriter(self._folder, kind, dim) for kind in kinds}
-        self._lines = LinesWriter(self._folder)
-        self._postings = PostingsWriter(self._folder) if lexical else None
-        self._previous = Previous.open(self._folder, self._fingerprint, self._precision, dim)
+        self._tables = {kind: TableWriter(self._files, kind, dim) for kind in kinds}
+        self._lines = LinesWriter(self._files)
+        self._postings = PostingsWriter(self._files) if lexical else None
+        self._previous = Previous.open(self._files.folder, self._fingerprint, self._precision, dim)
         self._ids: set[int] = set()
         self._count = 0
 
@@ -88,12 +92,11 @@ class IndexWriter:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if kind is None:
-            self._finish()
-        else:
-            if self._postings:
-                self._postings.discard()
-            discard(self._folder, listed(self._folder))
+        try:
+            if kind is None:
+                self._finish()
+        finally:
+            self._files.discard()
 
     def __len__(self) -> int:
         """Count the documents added so far."""
@@ -128,8 +131,8 @@ class IndexWriter:
 
         Raises:
             ValueError: an id was there before, metadata are not JSON, the vectors' shape does not
-                fit, or one is not finite; the message names the document's position. What was
-                added before stays.
+                fit, or one is not finite or of another length; the message names the position.
+                What was added before stays.
         """
         documents = list(documents)
         rows = np.full(len(documents), -1) if stored is None else np.asarray(stored)
@@ -184,14 +187,15 @@ class IndexWriter:
         if self._postings:
             shards |= self._postings.close()
         manifest = Manifest(self._fingerprint, self._precision, self._dim, self._count, shards)
-        commit(self._folder, manifest)
+        self._files.commit(manifest)
 
 
 def check_vectors(vectors: ArrayLike, count: int, dim: int) -> NDArray[np.float32]:
-    """Check that there are so many finite vectors; float32 [count, dim].
+    """Check that there are so many finite vectors of unit length, or zero; float32 [count, dim].
 
     Raises:
-        ValueError: the shape is another, or a vector is not finite; the message says which.
+        ValueError: the shape is another, or a vector is not finite, or longer or shorter; the
+            message says which.
     """
     checked = np.asarray(vectors, np.float32)
     if checked.shape != (count, dim) and not (count == 0 and checked.size == 0):
@@ -203,6 +207,14 @@ def check_vectors(vectors: ArrayLike, count: int, dim: int) -> NDArray[np.float3
     if not finite.all():
         raise ValueError(
             f"vectors[{int(np.argmin(finite))}] is not finite, so that nothing could find its text"
+        )
+    lengths = np.sqrt(np.einsum("nd,nd->n", checked, checked, dtype=np.float64))
+    off = (np.abs(lengths - 1) > _OFF) & (lengths > 0)
+    if off.any():
+        row = int(np.argmax(off))
+        raise ValueError(
+            f"vectors[{row}] has a length of {lengths[row]:.4g}, not 1, so that scores would not "
+            "be cosines; scale the vectors first: twinvec.normalize(vectors)"
         )
     return checked
 
