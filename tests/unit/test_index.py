@@ -223,7 +223,7 @@ def test_of_very_many_terms_the_rarest_are_asked_for(
     rare = [f"rare{number}" for number in range(60)]
     texts = [*([" ".join(frequent)] * 3), *(f"{one} {frequent[0]}" for one in rare)]
     made = Index(FINGERPRINT, dim=3)
-    made.add(texts, np.ones((len(texts), 3), np.float32))
+    made.add(texts, np.eye(1, 3, dtype=np.float32).repeat(len(texts), axis=0))
     made.save(tmp_path)
     loaded = Index.load(tmp_path)
     unknown = [f"unknown{number}" for number in range(100)]
@@ -238,8 +238,8 @@ def test_of_very_many_terms_the_rarest_are_asked_for(
     assert made.search(few, mode="lexical") == made.search(
         " ".join([few, *unknown]), mode="lexical"
     )
-    made.add([" ".join(frequent[1:3])], np.ones((1, 3), np.float32))
-    loaded.add([" ".join(frequent[1:3])], np.ones((1, 3), np.float32))
+    for index_ in (made, loaded):
+        index_.add([" ".join(frequent[1:3])], np.eye(1, 3, dtype=np.float32))
     fewer = " ".join([*frequent[3:7], *rare])
     assert made.search(asked, mode="lexical") == made.search(fewer, mode="lexical")
     assert loaded.search(asked, mode="lexical") == loaded.search(fewer, mode="lexical")
