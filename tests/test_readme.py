@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 import subprocess
@@ -36,6 +37,14 @@ def commands() -> list[str]:
 def build_py(*arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, str(ROOT / "build.py"), *arguments]
     return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def run_command(line: str, folder: Path, *more: str) -> str:
+    program, *arguments = shlex.split(line)
+    command = [Path(sys.executable).with_name(program), *arguments, *more]
+    answer = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    assert answer.returncode == 0, answer.stderr
+    return answer.stdout
 
 
 def test_the_commands_are_those_that_are_run_here() -> None:
@@ -76,17 +85,9 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
         f"<!doctype html>{html}<h1>Guide</h1><h2 id=setup>Setup</h2><p>Run pip first.</p>", "utf-8"
     )
     for line in commands():
-        program, *arguments = shlex.split(line)
         # tests/unit/test_ray_index.py has Ray; a server does not end.
-        if program == "twinvec" and not {"ray", "serve"} & set(arguments):
-            answer = subprocess.run(
-                [Path(sys.executable).with_name(program), *arguments],
-                cwd=folder,
-                capture_output=True,
-                text=True,
-                check=False,
-            )
-            assert answer.returncode == 0, answer.stderr
+        if line.startswith("twinvec ") and not {"ray", "serve"} & set(line.split()):
+            run_command(line, folder)
     return folder
 
 
@@ -94,6 +95,13 @@ def test_the_twinvec_commands_run(project: Path) -> None:
     assert np.load(project / "vectors.npy").shape == (2, 384)
     assert len(Index.load(project / "search-index")) == 2
     assert (project / "public" / "index.html").is_file()
+
+
+def test_what_twinvec_put_into_a_site_is_not_indexed(project: Path) -> None:
+    assert (project / "_site" / "search" / "index.html").is_file()
+    line = next(line for line in commands() if line.startswith("twinvec index _site"))
+    report = json.loads(run_command(line, project, "--json"))
+    assert [report[key] for key in ("passages", "embedded", "problems")] == [2, 0, []]
 
 
 @pytest.mark.browser

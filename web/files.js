@@ -28,6 +28,7 @@ export async function readSections(file) {
   if (/\.html?$/.test(name)) readHtml(text, outline);
   else if (/\.(md|markdown)$/.test(name)) readMarkdown(text, outline);
   else outline.paragraphs(text);
+  outline.end();
   return outline.sections.filter(({ paragraphs }) => paragraphs.length > 0);
 }
 
@@ -51,8 +52,23 @@ class Outline {
    * @param {string} text
    */
   heading(level, text) {
+    this.end(text ? level : 0);
     this.#path = [...this.#path.filter((above) => above.level < level), { level, text }];
     this.sections.push({ paragraphs: [], headings: this.#path.map((one) => one.text) });
+  }
+
+  /**
+   * End a section. A heading with nothing below it is a text of its own; where one of a lower rank
+   * follows, it needs none: it stands in that section's path.
+   *
+   * @param {number} below  the level that follows, 0 for none
+   */
+  end(below = 0) {
+    const heading = this.#path.at(-1);
+    const paragraphs = this.sections.at(-1)?.paragraphs;
+    if (heading?.text && paragraphs?.length === 0 && below <= heading.level) {
+      paragraphs.push(heading.text);
+    }
   }
 
   /** @param {string} text  cut at blank lines */

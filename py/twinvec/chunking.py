@@ -8,7 +8,7 @@ characters. So nothing is lost, and nothing is truncated when it is embedded.
 from __future__ import annotations
 
 import re
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ OVERLAP = 32
 """About a sentence or two."""
 
 _LEAST = 16  # tokens of text: half of them is room for any single character
+_LONGEST_TOKEN = 64  # characters, on average over a passage; of prose it is 4 to 6
 # That sentences also end behind "e.g. " harms little, since only long paragraphs are cut at all.
 _SENTENCE = re.compile(r"[.!?\u2026][\"'\u201d\u2019)\]]*\s+|[\u3002\uff01\uff1f]|\n\s*\n")
 _LINE = re.compile(r"\n")
@@ -74,7 +75,7 @@ class Chunker:
             paragraphs = [section.headings[-1], *paragraphs]
         body = ""
         for piece in self._pieces(head, paragraphs):
-            if body and not self._fits(head, body + piece):
+            if body and not self._fits(head + (body + piece).strip()):
                 yield head + body.strip()
                 body = self._repeated(head, body, piece) if self.overlap else ""
             body += piece
@@ -86,13 +87,18 @@ class Chunker:
         (count,) = self._embedder.count_tokens([self._embedder.info.document_prompt + text])
         return count - self._empty
 
-    def _fits(self, head: str, body: str) -> bool:
-        return self._count(head + body.strip()) <= self._room
+    def _fits(self, text: str, room: int | None = None) -> bool:
+        """Tell whether a text has at most so many tokens, or else the room of a passage.
+
+        What is very long has more, and is not even counted, which takes 200 times its size.
+        """
+        most = self._room if room is None else room
+        return len(text) <= most * _LONGEST_TOKEN and self._count(text) <= most
 
     def _head(self, headings: Sequence[str]) -> str:
         for start in range(len(headings)):
             head = " > ".join(headings[start:]) + "\n"
-            if self._count(head) <= self._room // 2:
+            if self._fits(head, self._room // 2):
                 return head
         return ""
 
@@ -107,7 +113,7 @@ class Chunker:
         self, head: str, text: str, ends: Sequence[re.Pattern[str]] = (_SENTENCE, _LINE)
     ) -> Iterator[str]:
         """Cut text that does not fit behind the first of these `ends`, else into halves."""
-        if self._fits(head, text):
+        if self._fits(head + text.strip()):
             yield text
             return
         parts = _parts(text, ends[0]) if ends else _halves(text)
@@ -117,19 +123,21 @@ class Chunker:
     def _repeated(self, head: str, body: str, piece: str) -> str:
         """Take the last sentences of a passage into the next one, if there is room."""
         tail = ""
-        for sentence in reversed(_parts(body, _SENTENCE)):
+        for sentence in reversed(list(_parts(body, _SENTENCE))):
             longer = sentence + tail
-            if self._count(longer) > self.overlap or not self._fits(head, longer + piece):
+            new = head + (longer + piece).strip()
+            if not (self._fits(longer, self.overlap) and self._fits(new)):
                 break
             tail = longer
         return tail
 
 
-def _parts(text: str, end: re.Pattern[str]) -> list[str]:
+def _parts(text: str, end: re.Pattern[str]) -> Iterator[str]:
     """Cut behind every end; joined, the parts are the text."""
-    bounds = [0, *(match.end() for match in end.finditer(text)), len(text)]
-    parts = [text[start:stop] for start, stop in pairwise(bounds)]
-    return [part for part in parts if part]
+    ends = (match.end() for match in end.finditer(text))
+    for start, stop in pairwise(chain([0], ends, [len(text)])):
+        if start < stop:
+            yield text[start:stop]
 
 
 def _halves(text: str) -> tuple[str, str]:

@@ -7,7 +7,9 @@ nowhere else: U+2028 or a form feed stays inside its text.
 from __future__ import annotations
 
 import csv
+import io
 import json
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
     from types import ModuleType
     from typing import TextIO
 
-__all__ = ["FORMATS", "Corpus", "Format", "format_of"]
+__all__ = ["FORMATS", "Corpus", "Format", "check_start", "format_of"]
 
 Format = Literal["lines", "jsonl", "csv", "tsv", "parquet"]
 FORMATS: tuple[Format, ...] = get_args(Format)
@@ -72,6 +74,22 @@ def format_of(file: Path) -> Format:
     return known
 
 
+def check_start(data: bytes, name: str) -> None:
+    """Refuse a text file that begins as UTF-16 or UTF-32 do, which Windows likes to write.
+
+    Its zero bytes are valid UTF-8, so that some of it would be read, as garbage.
+
+    Args:
+        data: the file's first block.
+        name: what errors call the file.
+
+    Raises:
+        CorpusError: it begins with a byte order mark of theirs, or holds a zero byte.
+    """
+    if data.startswith((BOM_UTF16_LE, BOM_UTF16_BE)) or b"\0" in data:
+        raise CorpusError(f"{name}: not UTF-8 but UTF-16 or the like, or no text; save it as UTF-8")
+
+
 @dataclass(frozen=True)
 class Corpus:
     """A file of texts.
@@ -102,7 +120,7 @@ class Corpus:
 
         Raises:
             CorpusError: a record gives no text and `skipped` is None; or the file as a whole is
-                wrong, such as a header without the field.
+                wrong, such as a header without the field, or UTF-16.
             OSError: the file cannot be read.
         """
         for record in self._records():
@@ -123,9 +141,9 @@ class Corpus:
         translated = None if self.format in ("lines", "jsonl") else ""  # as `csv` asks for it
         # Bytes that are not UTF-8 become surrogates, which UTF-8 itself cannot give: so a bad line
         # can be told by its number, and left out.
-        with self.file.open(
-            encoding="utf-8-sig", errors="surrogateescape", newline=translated
-        ) as stream:
+        with self.file.open("rb") as binary:
+            check_start(binary.peek(), self.name)
+            stream = io.TextIOWrapper(binary, "utf-8-sig", "surrogateescape", translated)
             match self.format:
                 case "lines":
                     yield from _lines(stream)
@@ -188,8 +206,9 @@ class Corpus:
                 for row, scalar in enumerate(chain.from_iterable(b.column(0) for b in batches), 1):
                     yield self._scalar_text(row, scalar)
         except (pa.ArrowException, OSError) as err:
+            reason = " ".join(str(err).split())
             raise CorpusError(
-                f"{self.name}: not a Parquet file that can be read, after row {row}: {err}"
+                f"{self.name}: not a Parquet file that can be read, after row {row}: {reason}"
             ) from err
 
     def _pyarrow(self) -> tuple[Any, ModuleType]:

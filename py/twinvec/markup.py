@@ -31,6 +31,9 @@ _NO_CONTENT = """
 """
 _FRAME = "header footer"
 """What is round the content of a whole page, and part of it within `main` or `article`."""
+_CONTAINERS = ("blockquote_open", "list_item_open")
+_NESTED = 100
+"""Quotes, lists and their items, one in the other; the parser's own limit is 20, ten lists."""
 _LINK_SIGNS = ("#", "¶", "§", "🔗", "")
 """What generators put behind a heading, to link to it."""
 
@@ -39,10 +42,20 @@ def markdown_sections(text: str) -> Iterator[Section]:
     """Read Markdown (CommonMark with tables), with anchors as GitHub makes them.
 
     It goes through HTML, since it may hold any; front matter is left out.
+
+    Raises:
+        ValueError: quotes and lists are nested more deeply than the parser goes, which leaves out
+            what is in them.
     """
-    markdown = MarkdownIt("commonmark").enable(["table", "strikethrough"])
+    markdown = MarkdownIt("commonmark", {"maxNesting": _NESTED}).enable(["table", "strikethrough"])
     markdown.use(anchors_plugin, max_level=6).use(front_matter_plugin)
-    return html_sections(markdown.render(text))
+    tokens = markdown.parse(text)
+    if any(token.type in _CONTAINERS and token.level + 1 >= _NESTED for token in tokens):
+        raise ValueError(
+            f"quotes and lists nested more than {_NESTED} deep cannot be read; make them flatter, "
+            "or leave the file out: --exclude"
+        )
+    return html_sections(markdown.renderer.render(tokens, markdown.options, {}))
 
 
 def html_sections(text: str) -> Iterator[Section]:
@@ -93,8 +106,16 @@ class _Outline:
         if text:
             self._paragraphs.append(text)
 
-    def end_section(self) -> Iterator[Section]:
+    def end_section(self, below: str = "") -> Iterator[Section]:
+        """Give what was read.
+
+        A heading with nothing below it is a text of its own. Where a heading of the lower rank
+        `below` follows, it needs none: it stands in that section's path.
+        """
         self.end_paragraph()
+        rank, heading = self._path[-1] if self._path else ("", "")
+        if heading and not self._paragraphs and below <= rank:
+            self._paragraphs.append(heading)
         if self._paragraphs:
             headings = tuple(text for _, text in self._path) or (self.title,)
             headings = tuple(filter(None, headings))
@@ -103,10 +124,10 @@ class _Outline:
 
     def begin_section(self, heading: LexborNode) -> Iterator[Section]:
         self.buffer.clear()
-        yield from self.end_section()
-        tag = heading.tag or ""
+        tag, text = heading.tag or "", _collapsed(_heading_text(heading))
+        yield from self.end_section(tag if text else "")
         self._path = [above for above in self._path if above[0] < tag]
-        self._path.append((tag, _collapsed(_heading_text(heading))))
+        self._path.append((tag, text))
         self._anchor = _anchor(heading)
 
 

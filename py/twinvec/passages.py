@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -36,21 +37,27 @@ def read_passages(
         field: which field of a record is the text.
         url_prefix: what makes a link of a file's name.
         problems: gets by a file's name what is wrong with it or its records, which are then left
-            out; None to stop at the first one.
+            out; None to stop at the first one. Of a file that breaks midway it tells how many
+            passages before that were given: a stream cannot take them back.
 
     Raises:
         CorpusError, OSError: a file cannot be read, and `problems` is None.
     """
     for source in sources:
         skipped: list[int] | None = None if problems is None else []
-        url = None if url_prefix is None else url_prefix + quote(source.name)
+        # Of bytes, since a name may be none of UTF-8.
+        url = None if url_prefix is None else url_prefix + quote(os.fsencode(source.name))
         sections = read_sections(source.file, source.name, field=field, skipped=skipped)
+        given = 0
         try:
-            yield from passages_of(sections, chunker, source.name, url)
+            for passage in passages_of(sections, chunker, source.name, url):
+                yield passage
+                given += 1
         except (CorpusError, OSError) as err:
             if problems is None:
                 raise
-            problems[source.name] = str(err)
+            kept = f" (but for what precedes it; passages kept: {given:,})" if given else ""
+            problems[source.name] = f"{err}{kept}"
         else:
             if problems is not None and skipped:
                 first = ", ".join(map(str, skipped[:5])) + (", ..." if len(skipped) > 5 else "")
@@ -80,13 +87,14 @@ def passages_of(
 
 
 def _metadata(section: Section, source: str, url: str | None) -> dict[str, Any]:
+    anchor = quote(section.anchor, safe="=", errors="replace")  # lone surrogates
     metadata = {
         "source": source,
         "title": section.title,
         "heading": " > ".join(section.headings),
         "anchor": section.anchor,
         "page": section.page,
-        "url": url and (f"{url}#{quote(section.anchor, safe='=')}" if section.anchor else url),
+        "url": url and (f"{url}#{anchor}" if anchor else url),
     }
     return {key: value for key, value in metadata.items() if value}
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 from typing import TYPE_CHECKING, TypeAlias
 
-from twinvec.corpus import Corpus
+from twinvec.corpus import Corpus, check_start
 from twinvec.errors import CorpusError
 
 if TYPE_CHECKING:
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 __all__ = ["SUFFIXES", "Section", "missing_parser", "paragraphs_of", "read_sections"]
 
 _BLANK_LINES = re.compile(r"\n\s*\n")
+_START = 8192  # bytes that tell what a file is
+_LONGEST = 1 << 16  # characters, about, that a paragraph of a text file is read to
 
 
 @dataclass(frozen=True)
@@ -52,7 +55,8 @@ def read_sections(
         skipped: see `Corpus.texts`; of effect where a file has lines or records.
 
     Raises:
-        CorpusError: the file is damaged or not UTF-8, or a package that reads it is missing.
+        CorpusError: the file is damaged, not UTF-8 or nested too deeply, or a package that reads it
+            is missing.
         OSError: it cannot be read.
     """
     return SUFFIXES[file.suffix.lower()](file, name, field, skipped)
@@ -73,16 +77,17 @@ def _text(file: Path, name: str, _field: str, skipped: _Skipped) -> Iterator[Sec
 
 
 def _joined(lines: Iterable[str]) -> Iterator[str]:
-    """Make paragraphs of the lines between blank ones."""
+    """Make paragraphs of the lines between blank ones, and of very many lines several."""
     paragraph: list[str] = []
-    for line in lines:
-        if line.strip():
+    size = 0
+    for line in chain(lines, [""]):
+        blank = not line.strip()
+        if not blank:
             paragraph.append(line)
-        elif paragraph:
+            size += len(line)
+        if paragraph and (blank or size >= _LONGEST):
             yield "\n".join(paragraph)
-            paragraph = []
-    if paragraph:
-        yield "\n".join(paragraph)
+            paragraph, size = [], 0
 
 
 def _records(
@@ -98,7 +103,11 @@ def _markdown(file: Path, name: str, _field: str, _skipped: _Skipped) -> Iterato
         from twinvec.markup import markdown_sections
     except ModuleNotFoundError as err:
         raise missing_parser(name, "Markdown", err, "index") from err
-    yield from markdown_sections(text)
+    try:
+        sections = markdown_sections(text)
+    except ValueError as err:
+        raise CorpusError(f"{name}: {err}") from err
+    yield from sections
 
 
 def _html(file: Path, name: str, _field: str, _skipped: _Skipped) -> Iterator[Section]:
@@ -112,6 +121,7 @@ def _html(file: Path, name: str, _field: str, _skipped: _Skipped) -> Iterator[Se
 
 def _decoded(file: Path, name: str) -> str:
     data = file.read_bytes()
+    check_start(data[:_START], name)
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as err:

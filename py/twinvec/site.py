@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from twinvec.folder import ModelInfo
 
-__all__ = ["SAMPLE_QUERY", "SAMPLE_TEXTS", "WEB", "build_site", "sizes"]
+__all__ = ["SAMPLE_QUERY", "SAMPLE_TEXTS", "SITE_MARK", "WEB", "build_site", "sizes"]
 
 WEB = Path(__file__).parents[2] / "web"
 """The sources of the browser side, in a checkout of twinvec."""
@@ -43,8 +43,10 @@ SAMPLE_TEXTS = [
 ]
 SAMPLE_QUERY = "What is a panda?"
 
+SITE_MARK = "runtime/twinvec.zip"
+"""What a folder holds that is a site of twinvec's."""
+
 _OWNED = ("models", "runtime")
-_PACKAGE = "runtime/twinvec.zip"
 _WEB_FILES = ("*.html", "*.css", "*.js", "*.svg")
 
 _LARGE = 50_000  # bytes
@@ -141,7 +143,7 @@ def build_site(
     if not web.is_dir():
         raise TwinvecError(f"{web} is not there; build from a checkout of twinvec: python build.py")
     pages = [file for pattern in _WEB_FILES for file in web.glob(pattern)]
-    if not (out / _PACKAGE).is_file():
+    if not (out / SITE_MARK).is_file():
         _refuse_others(out, [*_OWNED, *(file.name for file in pages)])
     check_folder(out / "index")
     first = resolve(model, dtype=dtypes[0])

@@ -12,6 +12,7 @@ from playwright.sync_api import Browser, Dialog, FilePayload, Page, expect
 from conftest import DIST, overlay, serving
 from twinvec import Embedder, Index
 from twinvec.index.search import Mode
+from twinvec.readers import read_sections
 from twinvec.site import SAMPLE_QUERY
 
 pytestmark = pytest.mark.browser
@@ -113,6 +114,37 @@ def test_files_are_cut_into_passages(page: Page) -> None:
     upload(page, "notes.txt", "One.\n\nTwo.")
     expect(page.locator("#added")).to_have_text("1 passage added")
     search(page, "two", 1)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.md", "# Zoo\n## Bees\n## Cats\nx\n\ny\n### Lions\n# Farm\n## Pigs\n"),
+        (
+            "a.html",
+            """<h1>Zoo</h1><h2>Bees</h2><h2>Cats</h2><p>x</p><p>y</p><h3>Lions</h3>
+            <h1>Farm</h1><div><h2>Pigs</h2><p> </p></div><nav>no</nav>""",
+        ),
+        ("b.md", "# Zoo\n"),
+    ],
+)
+def test_headings_are_read_as_python_reads_them(
+    page: Page, tmp_path: Path, name: str, content: str
+) -> None:
+    (tmp_path / name).write_text(content, encoding="utf-8")
+    expected = [
+        {"paragraphs": list(section.paragraphs), "headings": list(section.headings)}
+        for section in read_sections(tmp_path / name, name)
+    ]
+    found = page.evaluate(
+        """async ([name, content]) => {
+          const { readSections } = await import(new URL("files.js", location.href).href);
+          return readSections(new File([content], name));
+        }""",
+        [name, content],
+    )
+    assert found == expected
+    assert [section["headings"][-1] for section in found][-1] in ("Pigs", "Zoo")
 
 
 def test_a_newer_version_of_a_file_replaces_it(page: Page) -> None:

@@ -126,6 +126,16 @@ def test_both_runtimes_rank_alike(site: Site, embedder: Embedder, name: str, mod
     assert largest <= 1e-6
 
 
+def test_terms_are_the_same_however_accents_are_written(site: Site, embedder: Embedder) -> None:
+    texts = ["Das Caf\u00e9 in M\u00fcnchen", "a car", "das Cafe\u0301 in Mu\u0308nchen"]
+    Index.build(texts, embedder).save(site.folder / "accents")
+    many = [f"unknown{number}" for number in range(100)]
+    queries = ["CAF\u00c9", "mu\u0308nchen", " ".join([*many, "mu\u0308nchen"]), "cafe"]
+    found = site.search("accents", queries, mode="lexical")
+    places = [[hit["position"] for hit in hits] for hits in found]
+    assert places == [[0, 2], [0, 2], [0, 2], []]
+
+
 def test_a_vector_a_filter_and_metadata(site: Site, embedder: Embedder) -> None:
     (vector,) = embedder.encode_query("What is a list?")
     hits = site.tab.page.evaluate(

@@ -113,6 +113,38 @@ def test_a_text_of_many_words_without_an_end_is_cut_between_them(embedder: Embed
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        "a line of a log\n" * 20_000,
+        "word " * 60_000,
+        "x" * 300_000,
+        "a. " * 5 + " " * 300_000 + "b",
+    ],
+)
+def test_what_is_very_long_is_cut_before_it_is_counted(text: str) -> None:
+    longest = 0
+
+    class Watched(ByCharacter):
+        def count_tokens(self, texts: list[str]) -> list[int]:
+            nonlocal longest
+            longest = max(longest, *map(len, texts))
+            return super().count_tokens(texts)
+
+    texts = list(Chunker(cast("Embedder", Watched()), overlap=8).cut(Section([text])))
+    assert squeezed(texts[-1])[-1] == squeezed(text)[-1]
+    assert longest < 2 * 64 * 64
+
+
+@pytest.mark.parametrize("long", ["x" * 100_000, "\u4e2d" * 20_000])
+def test_a_word_without_an_end_is_cut_where_it_is_one_token_too(model: Embedder, long: str) -> None:
+    texts = list(Chunker(model, 60, overlap=0).cut(Section([long])))
+    assert "".join(texts) == long
+    assert max(map(len, texts)) <= 64 * 60
+    texts = list(Chunker(model, 60, overlap=0).cut(Section(["a"], (long,))))
+    assert squeezed("".join(texts)) == f"{long}a"
+
+
+@pytest.mark.parametrize(
     ("options", "problem"),
     [
         ({"max_tokens": 17}, "max_tokens must be between 18 and 256"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -9,6 +11,7 @@ import numpy as np
 import pytest
 
 from twinvec import Hit, Index, IndexMismatchError, dot, normalize
+from twinvec.index.store import FolderStore, Part
 
 FINGERPRINT = {"model": "some/model", "pooling": "mean"}
 NONE = np.empty(0, np.int64)
@@ -192,6 +195,54 @@ def test_bm25_is_lucenes() -> None:
     expected = 2 * idf * 1 / (1 + 1.2 * (0.25 + 0.75 * 2 / mean))
     assert hits[0].score == pytest.approx(expected, abs=1e-9)
     assert made.search("unknown", mode="lexical") == []
+
+
+def test_accents_are_found_however_they_are_written(tmp_path: Path) -> None:
+    texts = ["Das Café in München", "a car", "Das Cafe\u0301 in Mu\u0308nchen"]
+    made = Index(FINGERPRINT, dim=3)
+    made.add(texts, np.eye(3, dtype=np.float32))
+    made.save(tmp_path)
+    for index_ in (made, Index.load(tmp_path)):
+        for query in ("CAFÉ", "cafe\u0301", "münchen", "mu\u0308nchen"):
+            assert places(index_.search(query, mode="lexical")) == [0, 2]
+        assert index_.search("cafe", mode="lexical") == []
+
+
+def test_of_very_many_terms_the_rarest_are_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked_for: list[str] = []
+    read = FolderStore.read
+
+    def watched(self: FolderStore, parts: Sequence[Part]) -> list[bytes]:
+        asked_for.extend(part.file for part in parts)
+        return read(self, parts)
+
+    monkeypatch.setattr(FolderStore, "read", watched)
+    frequent = [f"often{number}" for number in range(60)]
+    rare = [f"rare{number}" for number in range(60)]
+    texts = [*([" ".join(frequent)] * 3), *(f"{one} {frequent[0]}" for one in rare)]
+    made = Index(FINGERPRINT, dim=3)
+    made.add(texts, np.eye(1, 3, dtype=np.float32).repeat(len(texts), axis=0))
+    made.save(tmp_path)
+    loaded = Index.load(tmp_path)
+    unknown = [f"unknown{number}" for number in range(100)]
+    asked = " ".join([*frequent, *unknown, *rare])
+    fewer = " ".join([*frequent[1:5], *rare])  # 64: of those in three texts the first
+    expected = made.search(fewer, mode="lexical", k=100)
+    assert len(expected) == 63
+    assert made.search(asked, mode="lexical", k=100) == expected
+    assert loaded.search(asked, mode="lexical", k=100) == expected
+    assert sum(name.startswith("postings-") for name in asked_for) == 64
+    few = " ".join(frequent)
+    assert made.search(few, mode="lexical") == made.search(
+        " ".join([few, *unknown]), mode="lexical"
+    )
+    for index_ in (made, loaded):
+        index_.add([" ".join(frequent[1:3])], np.eye(1, 3, dtype=np.float32))
+    fewer = " ".join([*frequent[3:7], *rare])
+    assert made.search(asked, mode="lexical") == made.search(fewer, mode="lexical")
+    assert loaded.search(asked, mode="lexical") == loaded.search(fewer, mode="lexical")
 
 
 def test_hybrid_finds_what_either_finds() -> None:

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import os
 import re
 import sys
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from twinvec import CorpusError, Embedder
@@ -72,6 +75,37 @@ def test_problems_stop_or_are_named(tmp_path: Path, chunker: Chunker) -> None:
     assert passage.text == "fine"
     assert list(problems) == ["a.html", "b.jsonl", "c.pdf"]
     assert problems["b.jsonl"] == "b.jsonl: 7 left out, at line 1, 2, 3, 4, 5, ..."
+
+
+def test_a_file_that_breaks_midway_is_told_to_be_kept_up_to_there(
+    tmp_path: Path, chunker: Chunker
+) -> None:
+    file = tmp_path / "a.parquet"
+    pq.write_table(pa.table({"text": [f"row {i}" for i in range(3000)]}), file, row_group_size=1000)
+    place = pq.ParquetFile(file).metadata.row_group(2).column(0).dictionary_page_offset
+    data = bytearray(file.read_bytes())
+    data[place : place + 64] = b"\xff" * 64
+    file.write_bytes(data)
+    sources = find_sources([str(tmp_path)])
+    with pytest.raises(CorpusError, match=r"after row 1024: .*"):
+        list(read_passages(sources, chunker))
+    problems: dict[str, str] = {}
+    found = list(read_passages(sources, chunker, problems=problems))
+    assert [len(found), found[-1].text] == [1024, "row 1023"]
+    assert problems["a.parquet"].startswith("a.parquet: not a Parquet file that can be read")
+    assert problems["a.parquet"].endswith(" (but for what precedes it; passages kept: 1,024)")
+
+
+def test_names_and_anchors_need_not_be_text(tmp_path: Path, chunker: Chunker) -> None:
+    name = os.fsdecode(b"caf\xe9.txt")
+    try:
+        (tmp_path / name).write_text("a")
+    except OSError:
+        pytest.skip("this file system takes UTF-8 only")
+    (found,) = read_passages(find_sources([str(tmp_path)]), chunker, url_prefix="/docs/")
+    assert found.metadata["url"] == "/docs/caf%E9.txt"
+    (found,) = passages_of([Section(["a"], anchor="x\ud800")], chunker, "a.md", "/a.md")
+    assert found.metadata["url"] == "/a.md#x%3F"
 
 
 def test_the_standard_library_documents_itself(embedder: Embedder) -> None:

@@ -64,6 +64,13 @@ def test_text(tmp_path: Path) -> None:
     assert read(tmp_path, "a.txt", data) == [Section(["a\nb", " c\u2028d"])]
 
 
+def test_a_text_without_blank_lines_is_not_read_whole(tmp_path: Path) -> None:
+    lines = [f"{number}: what a log says" for number in range(20_000)]
+    (section,) = read(tmp_path, "a.txt", "\n".join(lines))
+    assert "\n".join(section.paragraphs) == "\n".join(lines)
+    assert max(map(len, section.paragraphs)) < 80_000
+
+
 def test_markdown_has_the_anchors_of_github(tmp_path: Path) -> None:
     data = """\ufeff---\r
 layout: page\r
@@ -121,6 +128,29 @@ def test_html_is_read_without_what_is_round_it(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("a.md", "# Zoo\n## Bees\n## Cats\nx\n### Lions\n## Dogs\n###\n#### Pugs\n## Eels\n"),
+        (
+            "a.html",
+            """<h1>Zoo</h1><h2>Bees</h2><h2>Cats</h2>x<h3>Lions</h3><h2>Dogs</h2><h3></h3>
+            <h4>Pugs</h4><div><h2>Eels</h2><p> </p></div><nav>no</nav>""",
+        ),
+    ],
+)
+def test_a_heading_with_nothing_below_it_is_a_text(tmp_path: Path, name: str, data: str) -> None:
+    found = [(section.paragraphs, section.headings[1:]) for section in read(tmp_path, name, data)]
+    assert found == [
+        (["Bees"], ("Bees",)),
+        (["x"], ("Cats",)),
+        (["Lions"], ("Cats", "Lions")),
+        (["Dogs"], ("Dogs",)),
+        (["Pugs"], ("Dogs", "Pugs")),
+        (["Eels"], ("Eels",)),
+    ]
+
+
 @pytest.mark.parametrize("page", ["<main>{}</main>", "<div role=main>{}</div>", "<article>{}"])
 def test_html_is_read_where_its_content_is(tmp_path: Path, page: str) -> None:
     content = "<header><h1 id=a>A</h1></header>x<nav>no</nav>"
@@ -136,6 +166,16 @@ def test_html_of_several_articles_is_read_whole(tmp_path: Path) -> None:
 def test_html_may_be_nested_deeply(tmp_path: Path) -> None:
     (section,) = read(tmp_path, "a.xhtml", "<div>" * 20_000 + "x")
     assert section.paragraphs == ["x"]
+
+
+@pytest.mark.parametrize("sign", ["> ", "- "])
+def test_markdown_is_nested_as_deep_as_it_is_read_or_refused(tmp_path: Path, sign: str) -> None:
+    most = 99 if sign == "> " else 49
+    (section,) = read(tmp_path, "a.md", sign * most + "x")
+    assert section.paragraphs == ["x"]
+    for depth in (most + 1, most + 2, 20_000):
+        with pytest.raises(CorpusError, match=r"^a.md: quotes and lists nested more than 100 deep"):
+            read(tmp_path, "a.md", "before\n\n" + sign * depth + "x")
 
 
 def test_records(tmp_path: Path) -> None:
@@ -165,7 +205,7 @@ def test_pdf(tmp_path: Path) -> None:
     [
         ("a.txt", b"a\nb\xff", "a.txt, line 2: not valid UTF-8"),
         ("a.md", b"# a\n\nb\xff", r"^a.md, line 3: not valid UTF-8 \(byte 0xff: .* save it as UTF"),
-        ("a.html", b"\xfe\xff\0a", "^a.html, line 1: not valid UTF-8"),
+        ("a.html", b"a\xfe", "^a.html, line 1: not valid UTF-8"),
         ("a.jsonl", b"[]", "a.jsonl, line 1: the line is an array"),
         ("a.csv", b"", "a.csv is empty"),
         ("a.parquet", b"no", "a.parquet: not a Parquet file"),
@@ -177,6 +217,18 @@ def test_pdf(tmp_path: Path) -> None:
 def test_a_damaged_file_is_named(tmp_path: Path, name: str, data: bytes, problem: str) -> None:
     with pytest.raises(CorpusError, match=problem):
         read(tmp_path, name, data)
+
+
+@pytest.mark.parametrize("suffix", sorted({*TEXTUAL, ".csv", ".tsv"}))
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-be"])
+def test_text_of_another_encoding_is_refused_whole(
+    tmp_path: Path, suffix: str, encoding: str
+) -> None:
+    data = "\ufeff日本\ntext\n".encode(encoding)
+    skipped: list[int] = []
+    with pytest.raises(CorpusError, match=f"^a{suffix}: not UTF-8 but .*; save it as UTF-8$"):
+        read(tmp_path, f"a{suffix}", data, skipped=skipped)
+    assert skipped == []
 
 
 def test_bad_lines_are_left_out_where_asked(tmp_path: Path) -> None:

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -32,6 +35,9 @@ def names(*named: str, include: tuple[str, ...] = (), exclude: tuple[str, ...] =
         (["docs/"], ["a/z.HTML", "a-b/c.md", "a.txt", "b.md"]),
         (["one.pdf", "docs/a"], ["one.pdf", "z.HTML"]),
         (["docs/**/*.md"], ["a-b/c.md", "b.md"]),
+        (["docs/**"], ["a/z.HTML", "a-b/c.md", "a.txt", "b.md"]),
+        (["docs/**/a*/**"], ["a/z.HTML", "a-b/c.md", "a.txt"]),
+        (["docs/a*"], ["a.txt"]),
         (["*/b.md"], ["docs/b.md", "more/b.md"]),
         (["docs/.git"], ["x.md"]),
         (["docs", "docs"], ["a/z.HTML", "a-b/c.md", "a.txt", "b.md"]),
@@ -51,6 +57,13 @@ def test_patterns_choose_by_name_or_path() -> None:
     assert names("docs", include=("*.md",)) == ["a-b/c.md", "b.md"]
     assert names("docs", include=("a/*", "b.md")) == ["a/z.HTML", "b.md"]
     assert names("docs", include=("*.md",), exclude=("a-b/*",)) == ["b.md"]
+    assert names("docs", exclude=("a-b", "b.md")) == ["a/z.HTML", "a.txt"]
+    assert names(".", exclude=("docs/a", "more")) == [
+        "docs/a-b/c.md",
+        "docs/a.txt",
+        "docs/b.md",
+        "one.pdf",
+    ]
 
 
 @pytest.mark.usefixtures("folder")
@@ -60,9 +73,45 @@ def test_patterns_choose_by_name_or_path() -> None:
         (["nothing"], "^nothing is not there$"),
         (["odd.xyz"], "^odd.xyz: what it is cannot be told from its name; known are .txt, .md"),
         (["docs/*.xyz"], r"^no file to index in docs/\*.xyz; known are"),
+        (["nothing/*.md", "one.pdf/*"], r"^no file to index in nothing/\*.md, one.pdf/\*; known"),
         (["docs", "more"], "docs/b.md and more/b.md would both be called b.md; index the folder"),
     ],
 )
 def test_what_is_wrong_is_named(named: list[str], problem: str) -> None:
     with pytest.raises(CorpusError, match=problem):
         names(*named)
+
+
+@pytest.mark.parametrize("named", ["docs", "docs/**"])
+def test_what_twinvec_wrote_is_left_out(folder: Path, named: str) -> None:
+    expected = names(named)
+    for name in (
+        "docs/documents-0123456789abcdef.jsonl", "docs/site/runtime/twinvec.zip",
+        "docs/site/index.html", "docs/site/models/vocab.txt", "docs/site/x/page.md",
+    ):  # fmt: skip
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).touch()
+    assert names(named) == expected
+    with pytest.raises(
+        CorpusError, match=r"known are .*, and what twinvec wrote itself is left out"
+    ):
+        names("docs/site")
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_folder_that_cannot_be_read_is_told_and_can_be_left_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    scan = os.scandir
+
+    def refuse(place: str) -> Any:
+        if Path(place).name == "a-b":  # its permissions would not stop an administrator
+            raise PermissionError(errno.EACCES, "Permission denied", place)
+        return scan(place)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    for named in ("docs", "docs/**"):
+        with pytest.raises(CorpusError, match=r"a-b cannot be read \(Permission.*--exclude"):
+            names(named)
+        assert names(named, exclude=("a-b",)) == ["a/z.HTML", "a.txt", "b.md"]
+    assert names("docs/*.md") == ["b.md"]

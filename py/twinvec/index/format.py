@@ -27,9 +27,9 @@ postings   (uint32, uint16) [postings]     document, and how often it has the te
 
 A digest is the first 8 bytes of a SHA-256, little-endian (of `texts` the first 16, as two numbers);
 text is UTF-8 there, lone surrogates as they are. Lines are digested without their newline. A term
-is a match of the regular expression `\w+` in the case-folded text. `terms` ascends by digest over
-all its shards; a term's postings ascend by document. `lengths`, `terms` and `postings` are missing
-where the index was built without `lexical`.
+is a match of the regular expression `\w+` in the text in Unicode's normal form C, case-folded.
+`terms` ascends by digest over all its shards; a term's postings ascend by document. `lengths`,
+`terms` and `postings` are missing where the index was built without `lexical`.
 
 Digests stand for ids and terms because a million Python strings are 100 MB in a visitor's tab, and
 a sorted array of numbers is searched as it is. Two of a million differing terms share one with a

@@ -12,6 +12,7 @@ import math
 import re
 from collections import Counter
 from typing import TYPE_CHECKING, Protocol, TypeAlias
+from unicodedata import normalize
 
 import numpy as np
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from twinvec.index.format import Manifest
+    from twinvec.index.format import Manifest, Shard
     from twinvec.index.store import Steps
 
 __all__ = [
@@ -48,8 +49,12 @@ _TERM = re.compile(r"\w+")
 
 
 def terms(text: str) -> list[str]:
-    """Split a text; in its order, with repetitions."""
-    return _TERM.findall(text.casefold())
+    """Split a text; in its order, with repetitions.
+
+    Composed, since macOS and many PDFs write an accent as a character of its own, which no
+    keyboard types, and at which a word would end.
+    """
+    return _TERM.findall(normalize("NFC", text).casefold())
 
 
 def term_digest(term: str) -> int:
@@ -59,6 +64,9 @@ def term_digest(term: str) -> int:
 
 class Lexical(Protocol):
     """The terms of some rows."""
+
+    def counts(self, wanted: Sequence[int]) -> Steps[list[int]]:
+        """Count the rows that have each of some terms, by their digests."""
 
     def postings(self, wanted: Sequence[int]) -> Steps[list[Postings]]:
         """Give the postings of terms, by their digests; empty where no row has it."""
@@ -78,6 +86,12 @@ class MemoryLexical:
     def append(self, texts: Iterable[str]) -> None:
         """Add texts."""
         self._waiting += texts
+
+    def counts(self, wanted: Sequence[int]) -> Steps[list[int]]:
+        """Look them up; see `Lexical.counts`."""
+        yield from ()
+        self._split()
+        return [len(self._counts.get(one, {})) for one in wanted]
 
     def postings(self, wanted: Sequence[int]) -> Steps[list[Postings]]:
         """Look them up; see `Lexical.postings`."""
@@ -119,29 +133,41 @@ class StoredLexical:
             self._lengths = yield from read_all(self._manifest, "lengths")
         return self._lengths
 
+    def counts(self, wanted: Sequence[int]) -> Steps[list[int]]:
+        """Tell them without reading postings; see `Lexical.counts`."""
+        known = yield from self._known()
+        places = [self._place(known, one) for one in wanted]
+        return [len(place[1]) if place else 0 for place in places]
+
     def postings(self, wanted: Sequence[int]) -> Steps[list[Postings]]:
         """Read the ranges; see `Lexical.postings`.
 
         Raises:
             IntegrityError: what was read is not what was written.
         """
-        if self._terms is None:
-            self._terms = yield from read_all(self._manifest, "terms")
-        known = self._terms
+        known = yield from self._known()
         found = {one: self._remembered[one] for one in wanted if one in self._remembered}
-        parts = {one: self._part(known, one) for one in wanted if one not in found}
-        asked = {one: place for one, place in parts.items() if place}
-        contents = (yield [part for part, _ in asked.values()]) if asked else []
-        for (one, (part, expected)), content in zip(asked.items(), contents, strict=True):
-            check_digest(part.file, content, expected)
+        places = {one: self._place(known, one) for one in wanted if one not in found}
+        asked = {one: place for one, place in places.items() if place}
+        contents = (
+            (yield [_part(shard, rows) for shard, rows, _ in asked.values()]) if asked else []
+        )
+        for (one, (shard, _, expected)), content in zip(asked.items(), contents, strict=True):
+            check_digest(shard.file, content, expected)
             found[one] = np.frombuffer(content, POSTING)
         self._remember(found)
         none = np.empty(0, POSTING)
         rows = [found.get(one, none) for one in wanted]
         return [(one["document"].astype(np.int64), one["count"].astype(np.float64)) for one in rows]
 
-    def _part(self, known: NDArray[np.uint64], wanted: int) -> tuple[Part, int] | None:
-        """Find where a term's postings are, and their digest."""
+    def _known(self) -> Steps[NDArray[np.uint64]]:
+        """Read all terms, once."""
+        if self._terms is None:
+            self._terms = yield from read_all(self._manifest, "terms")
+        return self._terms
+
+    def _place(self, known: NDArray[np.uint64], wanted: int) -> tuple[Shard, range, int] | None:
+        """Find the shard of a term's postings, which of its rows they are, and their digest."""
         place = int(np.searchsorted(known[:, 0], np.uint64(wanted)))
         if place == len(known) or int(known[place, 0]) != wanted:
             return None
@@ -150,17 +176,19 @@ class StoredLexical:
         number = int(np.searchsorted(ends, place, side="right"))
         shard = shards["postings"][number]
         last = place + 1 == int(ends[number])
-        start = int(known[place, 1])
         stop = shard.rows if last else int(known[place + 1, 1])
-        width = row_bytes("postings", 0)
-        header = shard.bytes - shard.rows * width
-        part = Part(shard, header + start * width, header + stop * width)
-        return part, int(known[place, 2])
+        return shard, range(int(known[place, 1]), stop), int(known[place, 2])
 
     def _remember(self, found: dict[int, NDArray[np.void]]) -> None:
         self._remembered |= found
         while sum(one.nbytes for one in self._remembered.values()) > _REMEMBERED:
             self._remembered.pop(next(iter(self._remembered)))
+
+
+def _part(shard: Shard, rows: range) -> Part:
+    width = row_bytes("postings", 0)
+    header = shard.bytes - shard.rows * width
+    return Part(shard, header + rows.start * width, header + rows.stop * width)
 
 
 def idf(rows: int, having: int) -> float:

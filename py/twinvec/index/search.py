@@ -32,6 +32,7 @@ Filter: TypeAlias = Mapping[str, Any] | Callable[[Document], bool]
 
 _AT_ONCE = 256  # documents that a filter looks at
 _FUSED = 100  # of each ranking, at least; twice as many as are asked for
+_MOST_TERMS = 64  # of a query; few sentences have so many that differ
 
 
 @dataclass(frozen=True)
@@ -142,7 +143,7 @@ def by_vector(segments: Sequence[Segment], query: NDArray[np.float32], count: in
 
 def by_terms(segments: Sequence[Segment], text: str, count: int) -> Steps[Ranking]:
     """Rank by BM25: positions of what has any term of the query, best first, and scores."""
-    wanted = [term_digest(term) for term in dict.fromkeys(terms(text))]
+    wanted = yield from _telling(segments, text)
     postings: list[list[Postings]] = []
     lengths: list[NDArray[np.float64]] = []
     for one in segments:
@@ -165,6 +166,24 @@ def by_terms(segments: Sequence[Segment], text: str, count: int) -> Steps[Rankin
     positions = [some + one.offset for some, one in zip(matching, segments, strict=True)]
     found_scores = [some[have] for some, have in zip(scores, matching, strict=True)]
     return best(_joined(positions, np.int64), _joined(found_scores, np.float64), count)
+
+
+def _telling(segments: Sequence[Segment], text: str) -> Steps[list[int]]:
+    """Give the digests of a query's terms, in its order; of very many, the rarest.
+
+    Each costs a request, and of a whole article that is a query, the frequent ones change little.
+    Ties are for what comes first, so that every runtime chooses alike.
+    """
+    wanted = [term_digest(term) for term in dict.fromkeys(terms(text))]
+    if len(wanted) <= _MOST_TERMS:
+        return wanted
+    having = [0] * len(wanted)
+    for one in segments:
+        counts = yield from one.lexical.counts(wanted)
+        having = list(map(sum, zip(having, counts, strict=True)))
+    known = [place for place, count in enumerate(having) if count]
+    rarest = sorted(known, key=having.__getitem__)[:_MOST_TERMS]  # a stable sort
+    return [wanted[place] for place in sorted(rarest)]
 
 
 def filtered(
