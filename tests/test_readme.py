@@ -41,7 +41,7 @@ def build_py(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 def run_command(line: str, folder: Path, *more: str) -> str:
     program, *arguments = shlex.split(line)
-    command = [Path(sys.executable).with_name(program), *arguments, *more]
+    command = [str(Path(sys.executable).with_name(program)), *arguments, *more]
     answer = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     assert answer.returncode == 0, answer.stderr
     return answer.stdout
