@@ -100,7 +100,7 @@ def step_once(stamp: Path, source: str) -> Iterator[bool]:
 def build() -> None:
     """Write dist/, rank the model card's texts natively, and index Python's documentation."""
     run(BIN / "twinvec", "site", DIST, "--dtype", "fp32", "--dtype", "w8")
-    run(BIN / "python", "-m", "twinvec.stdlib_docs", DIST / "search")
+    run(BIN / "python", "-m", "demo.python_docs", DIST / "search")
 
 
 def serve(port: int, *, isolated: bool) -> None:

@@ -19,7 +19,7 @@ import pytest
 from playwright.sync_api import Browser, Page, Playwright, expect
 
 from twinvec import Embedder
-from twinvec.serve import make_server
+from twinvec.site.serve import make_server
 
 ROOT = Path(__file__).parents[1]
 DIST = ROOT / "dist"

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import save_file
 
-from twinvec.models import resolve
-from twinvec.pins import EMBEDDED
+from twinvec.catalog.find import resolve
+from twinvec.catalog.pins import EMBEDDED
 
 Weights = dict[str, NDArray[np.float32]]
 

@@ -2,7 +2,7 @@
  * What travels between the page, its worker and the session workers. Types only.
  *
  * @typedef {object} WorkerMethods
- *   What the page asks of `worker.js`, and most of this `worker.js` of `twinvec.endpoint` in Python.
+ *   What the page asks of `worker.js`, and most of this `worker.js` of `twinvec.page.endpoint` in Python.
  * @property {(params: { base: string, model?: string, dtype?: string, device: Device,
  *   max_length?: number, truncate_dim?: number, self_check: boolean }) => Versions} load
  * @property {(params: { texts: string[], prompt: string, pooling: string, normalize: boolean,
@@ -67,7 +67,7 @@
  * @property {string} [model]
  *
  * @typedef {object} ModelInfo
- *   One entry of `models/manifest.json`; `twinvec.folder.ModelInfo` in Python.
+ *   One entry of `models/manifest.json`; `twinvec.model.info.ModelInfo` in Python.
  * @property {string} name
  * @property {string | null} revision
  * @property {number} dim
@@ -114,7 +114,7 @@
  *   `score`: cosine similarity; of the mode "lexical" BM25, of "hybrid" a sum of reciprocal ranks.
  *
  * @typedef {{ paragraphs: string[], headings?: string[], anchor?: string, title?: string }} Section
- *   What stands between two headings of a file; `twinvec.readers.Section` in Python.
+ *   What stands between two headings of a file; `twinvec.documents.readers.Section` in Python.
  *
  * @typedef {{ name: string, size: number, bytes: number }} StoredIndex
  *   An index that the browser keeps: how many documents it has, and its bytes there.

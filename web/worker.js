@@ -136,7 +136,7 @@ async function openOnGpu(open) {
  * @returns {Promise<Versions>}
  */
 async function introduce(loaded, options) {
-  const endpoint = pyodide.pyimport("twinvec.endpoint");
+  const endpoint = pyodide.pyimport("twinvec.page.endpoint");
   python = endpoint.open_endpoint(loaded, openFolder);
   endpoint.destroy();
   return {
@@ -175,7 +175,7 @@ function removeFolder(folder) {
 }
 
 /**
- * @param {string} method  of `twinvec.endpoint.Endpoint`
+ * @param {string} method  of `twinvec.page.endpoint.Endpoint`
  * @param {object} params
  * @param {Report} [report]  of what is done
  */
@@ -223,7 +223,7 @@ async function bootPython(base, report) {
   for (const { name, archive } of fetched) {
     await step(name, async () => {
       booted.unpackArchive(await archive, "zip", { extractDir: SITE });
-      booted.runPython(`import ${name === "twinvec" ? "twinvec.endpoint" : name}`);
+      booted.runPython(`import ${name === "twinvec" ? "twinvec.page.endpoint" : name}`);
     });
   }
   return booted;

@@ -1,6 +1,8 @@
 """Same text, same vector: one text-embedding pipeline for CPython and the browser."""
 
 from twinvec.embedder import Embedder
+from twinvec.encoding.pooling import normalize, quantize_embeddings
+from twinvec.encoding.similarity import Match, cos_sim, dot, semantic_search
 from twinvec.errors import (
     CorpusError,
     DownloadError,
@@ -18,8 +20,6 @@ from twinvec.errors import (
     UnsupportedModelError,
 )
 from twinvec.index import Document, Hit, Index, IndexWriter
-from twinvec.pooling import normalize, quantize_embeddings
-from twinvec.similarity import Match, cos_sim, dot, semantic_search
 
 __all__ = [
     "CorpusError",

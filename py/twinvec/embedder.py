@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, overload
 
 import numpy as np
 
-from twinvec.batching import feeds
-from twinvec.dtypes import parity
+from twinvec.encoding.batching import feeds
+from twinvec.encoding.pooling import normalize, pool, pooling_mode
+from twinvec.encoding.tokenizer import Tokenizer, check_texts
 from twinvec.errors import TruncationWarning
-from twinvec.pooling import normalize, pool, pooling_mode
+from twinvec.model.dtypes import parity
+from twinvec.model.reference import PROBE_POOLING, check, probe_texts
 from twinvec.runtime import open_model
-from twinvec.selfcheck import PROBE_POOLING, check, probe_texts
-from twinvec.tokenization import Tokenizer, check_texts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from twinvec.folder import ModelInfo
-    from twinvec.pooling import Pooling
+    from twinvec.encoding.pooling import Pooling
+    from twinvec.encoding.tokenizer import Encoding
+    from twinvec.model.info import ModelInfo
     from twinvec.runtime.base import Feeds, Outputs, Session, TokenizerCore
-    from twinvec.tokenization import Encoding
 
     Progress: TypeAlias = Callable[[int, int], object]
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from twinvec.dtypes import DERIVED, DTYPES, parity
+from twinvec.catalog.find import list_weights, resolve
 from twinvec.embedder import Embedder
 from twinvec.errors import DownloadError, ModelError, ModelNotFoundError
-from twinvec.models import list_weights, resolve
+from twinvec.model.dtypes import DERIVED, DTYPES, parity
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

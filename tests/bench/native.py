@@ -15,7 +15,7 @@ import onnxruntime as ort
 from corpora import Workload
 from subject import Subject
 
-from twinvec.batching import feeds
+from twinvec.encoding.batching import feeds
 
 Encode: TypeAlias = Callable[[list[str]], Any]
 

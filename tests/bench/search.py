@@ -20,7 +20,7 @@ from write_index import grown
 
 from conftest import SUB_PATH, open_tab, serving_tests
 from twinvec import Embedder
-from twinvec.pins import EMBEDDED
+from twinvec.catalog.pins import EMBEDDED
 
 REAL, QUERIES, K = 60_000, 50, 10
 SETTLED = 3000  # milliseconds, after which memory is told

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from twinvec import Embedder
-from twinvec.batching import feeds
-from twinvec.pooling import normalize, pool
+from twinvec.encoding.batching import feeds
+from twinvec.encoding.pooling import normalize, pool
 from twinvec.runtime.pyodide import _output, js_value
 
 STAGES = ("tokenize", "copy in", "run", "copy out", "pool", "all of aencode")

@@ -8,11 +8,11 @@ from pathlib import Path
 
 from synthetic import write_bge_small
 from twinvec import Embedder
-from twinvec.convert import convert_folder
+from twinvec.catalog.find import resolve
+from twinvec.catalog.pins import EMBEDDED
+from twinvec.convert.folder import convert_folder
 from twinvec.download import Wheel, fetch
-from twinvec.models import resolve
-from twinvec.pins import EMBEDDED
-from twinvec.site import build_site
+from twinvec.site.build import build_site
 
 DTYPES = ("fp32", "w8", "w8a8", "q8")
 

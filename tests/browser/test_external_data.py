@@ -17,9 +17,9 @@ from playwright.sync_api import Browser
 from conftest import TEST_HOOK, TEST_PAGE, open_tab, serving
 from texts import prose
 from twinvec import Embedder
-from twinvec.models import resolve
-from twinvec.pins import EMBEDDED
-from twinvec.site import build_site
+from twinvec.catalog.find import resolve
+from twinvec.catalog.pins import EMBEDDED
+from twinvec.site.build import build_site
 
 pytestmark = pytest.mark.browser
 

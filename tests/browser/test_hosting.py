@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, Error, expect
 
 from conftest import DIST, SUB_PATH, TEST_PAGE, Tab, open_tab, overlay, serving
-from twinvec.precompress import brotli_of
+from twinvec.site.compress import brotli_of
 
 pytestmark = pytest.mark.browser
 

@@ -11,9 +11,9 @@ from playwright.sync_api import Browser, Dialog, FilePayload, Page, expect
 
 from conftest import DIST, overlay, serving
 from twinvec import Embedder, Index
+from twinvec.documents.readers import read_sections
 from twinvec.index.search import Mode
-from twinvec.readers import read_sections
-from twinvec.site import SAMPLE_QUERY
+from twinvec.site.build import SAMPLE_QUERY
 
 pytestmark = pytest.mark.browser
 

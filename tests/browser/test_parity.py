@@ -19,11 +19,11 @@ from conftest import ROOT, Tab, open_tab, serving_tests
 from synthetic import write_bge_small
 from texts import ODD, parity_texts, prose, random_strings
 from twinvec import Embedder, cos_sim, semantic_search
-from twinvec.convert import convert_folder
-from twinvec.pins import DEFAULT, EMBEDDED
-from twinvec.probes import PROBES, lowest_cosine
-from twinvec.selfcheck import BOUNDS
-from twinvec.site import build_site
+from twinvec.catalog.pins import DEFAULT, EMBEDDED
+from twinvec.convert.folder import convert_folder
+from twinvec.convert.quality import PROBES, lowest_cosine
+from twinvec.model.reference import BOUNDS
+from twinvec.site.build import build_site
 
 pytestmark = pytest.mark.browser
 

@@ -17,7 +17,7 @@ from playwright.sync_api import Browser, Error, Response, Route
 
 from conftest import DIST, SUB_PATH, Tab, open_tab, serving_tests
 from twinvec import Embedder, Index, IndexWriter, normalize
-from twinvec.serve import _Handler
+from twinvec.site.serve import _Handler
 
 pytestmark = pytest.mark.browser
 

@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from conftest import DIST, SUB_PATH, TEST_PAGE, open_tab, overlay, serving
-from twinvec.serve import _Handler
+from twinvec.site.serve import _Handler
 
 pytestmark = pytest.mark.browser
 

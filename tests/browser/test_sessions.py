@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser
 
 from conftest import DIST, SUB_PATH, TEST_PAGE, open_tab, overlay, serving
-from twinvec.site import WEB
+from twinvec.site.build import WEB
 
 pytestmark = pytest.mark.browser
 

@@ -16,7 +16,7 @@ from playwright.sync_api import ConsoleMessage, Error, Playwright
 
 from conftest import DIST, SUB_PATH, Tab, launch_options, overlay, serving
 from twinvec import Embedder
-from twinvec.site import WEB
+from twinvec.site.build import WEB
 
 pytestmark = pytest.mark.browser
 

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from conftest import DIST, SUB_PATH, TEST_HOOK, TEST_PAGE, Tab, open_tab, overlay, serving
-from twinvec.site import SAMPLE_QUERY
+from twinvec.site.build import SAMPLE_QUERY
 
 pytestmark = pytest.mark.browser
 

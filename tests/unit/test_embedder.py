@@ -13,9 +13,9 @@ from numpy.testing import assert_allclose
 from conftest import finish
 from synthetic import write_tiny
 from twinvec import DownloadError, Embedder, InferenceError, cos_sim
-from twinvec.convert import convert_folder
-from twinvec.pins import DEFAULT, EMBEDDED
-from twinvec.site import SAMPLE_QUERY, SAMPLE_TEXTS
+from twinvec.catalog.pins import DEFAULT, EMBEDDED
+from twinvec.convert.folder import convert_folder
+from twinvec.site.build import SAMPLE_QUERY, SAMPLE_TEXTS
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +56,7 @@ def test_the_model_card_of_the_default_model() -> None:
 
 
 def test_a_copy_of_the_folder_gives_the_same_vectors(minilm: Embedder) -> None:
-    from twinvec.models import resolve
+    from twinvec.catalog.find import resolve
 
     folder, _ = resolve(EMBEDDED.name, dtype="fp32")
     local = Embedder.from_pretrained(folder)

@@ -15,12 +15,12 @@ from twinvec.cli.embed import embed
 from twinvec.cli.index import index, search
 from twinvec.cli.models import convert, models, verify
 from twinvec.cli.options import as_json
-from twinvec.dtypes import DTYPES
 from twinvec.errors import TwinvecError
 from twinvec.index import Index
+from twinvec.model.dtypes import DTYPES
 from twinvec.reopen import reopen
-from twinvec.serve import make_server
-from twinvec.site import SAMPLE_QUERY, build_site, sizes
+from twinvec.site.build import SAMPLE_QUERY, build_site, sizes
+from twinvec.site.serve import make_server
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

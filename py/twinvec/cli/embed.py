@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from twinvec.cli.options import INTERRUPTED, as_json, plural, which_model
-from twinvec.corpus import FORMATS, Corpus, Format, format_of
+from twinvec.cli.vectors_file import VectorsFile
+from twinvec.documents.records import FORMATS, Corpus, Format, format_of
 from twinvec.download import sha256_of
 from twinvec.embedder import Embedder
 from twinvec.errors import ParityWarning
-from twinvec.vectors import VectorsFile
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

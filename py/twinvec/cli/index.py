@@ -12,26 +12,26 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
-from twinvec.chunking import MAX_TOKENS, OVERLAP, Chunker
 from twinvec.cli.options import INTERRUPTED, as_json, plural, which_model
+from twinvec.documents.chunker import MAX_TOKENS, OVERLAP, Chunker
+from twinvec.documents.find import find_sources
+from twinvec.documents.passages import read_passages
 from twinvec.embedder import Embedder
 from twinvec.errors import CorpusError
 from twinvec.index import Index
-from twinvec.index.archive import is_archive
-from twinvec.index.files import check_folder
 from twinvec.index.format import Precision
 from twinvec.index.search import Mode
-from twinvec.indexing import write_index
-from twinvec.passages import read_passages
+from twinvec.index.stores.zip import is_archive
+from twinvec.index.writing.shards import check_folder
+from twinvec.index.writing.update import write_index
 from twinvec.reopen import reopen
-from twinvec.sources import find_sources
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from contextlib import AbstractContextManager
 
     from twinvec.index import Document, Hit
-    from twinvec.indexing import Engine
+    from twinvec.index.writing.update import Engine
 
 __all__ = ["index", "search"]
 
@@ -251,7 +251,7 @@ def _check_engine(engine: str, address: str | None, workers: int | None) -> None
             raise click.UsageError("--address and --workers are for --engine ray")
         return
     try:
-        import twinvec.ray_engine  # noqa: F401 (whether it can be)
+        import twinvec.index.writing.ray_engine  # noqa: F401 (whether it can be)
     except ImportError as err:
         raise click.ClickException(
             f"--engine ray needs Ray Data: pip install 'twinvec[ray]' ({err})"
@@ -269,7 +269,7 @@ def _engine(
 ) -> AbstractContextManager[Engine | None]:
     if engine == "local":
         return nullcontext()
-    from twinvec.ray_engine import RayEngine
+    from twinvec.index.writing.ray_engine import RayEngine
 
     # By name, what stands in for the default too; a folder by a path that holds elsewhere.
     place = str(Path(model).resolve()) if model and Path(model).is_dir() else embedder.info.name

@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from twinvec.catalog.find import list_weights
+from twinvec.catalog.pins import DEFAULT
 from twinvec.cli.options import as_json
-from twinvec.dtypes import DERIVED, DTYPES, onnx_path, parity
+from twinvec.convert.quality import PROBES, lowest_cosine
 from twinvec.embedder import Embedder
 from twinvec.errors import ModelNotFoundError, TruncationWarning, TwinvecError
-from twinvec.folder import ModelInfo
-from twinvec.models import list_weights
-from twinvec.pins import DEFAULT
-from twinvec.probes import PROBES, lowest_cosine
-from twinvec.selfcheck import PROBE_POOLING, check, probe_texts
+from twinvec.model.dtypes import DERIVED, DTYPES, onnx_path, parity
+from twinvec.model.info import ModelInfo
+from twinvec.model.reference import PROBE_POOLING, check, probe_texts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -76,7 +76,7 @@ def convert(src: Path, dst: Path, dtypes: Sequence[str], as_json: bool) -> None:
     """
     if dst.exists() and any(dst.iterdir()):
         raise click.ClickException(f"{dst} is not empty; choose another folder")
-    from twinvec.convert import convert_folder, reason_against_w8a8
+    from twinvec.convert.folder import convert_folder, reason_against_w8a8
 
     with tempfile.TemporaryDirectory() as temporary:
         # Its fp32 weights are what the others are compared with, wanted or not.

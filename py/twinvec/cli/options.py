@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
-from twinvec.dtypes import DTYPES
+from twinvec.model.dtypes import DTYPES
 
 if TYPE_CHECKING:
     from collections.abc import Callable

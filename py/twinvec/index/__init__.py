@@ -1,8 +1,8 @@
 """Documents, their vectors and their terms, searched by meaning; see `format` for the files."""
 
-from twinvec.index.core import Index
 from twinvec.index.documents import Document
+from twinvec.index.index import Index
 from twinvec.index.search import Hit
-from twinvec.index.writer import IndexWriter
+from twinvec.index.writing.writer import IndexWriter
 
 __all__ = ["Document", "Hit", "Index", "IndexWriter"]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from twinvec.index.format import check_digest
-from twinvec.index.store import Part
+from twinvec.index.stores.base import Part
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from twinvec.index.format import Shard
-    from twinvec.index.store import Steps
+    from twinvec.index.stores.base import Steps
 
 __all__ = ["Document", "Documents", "MemoryDocuments", "StoredDocuments", "to_line"]
 

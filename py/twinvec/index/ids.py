@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from twinvec.index.format import digest
-from twinvec.index.store import read_all
+from twinvec.index.stores.base import read_all
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from twinvec.index.format import Manifest
-    from twinvec.index.store import Steps
+    from twinvec.index.stores.base import Steps
 
 __all__ = ["Ids"]
 

@@ -8,20 +8,20 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast, get_args
 
 import numpy as np
 
+from twinvec.encoding.pooling import normalize
 from twinvec.index.documents import Document
-from twinvec.index.lexical import fuse, idf, term_digest, terms, weights
-from twinvec.index.ranking import among, best
 from twinvec.index.segment import documents_of
-from twinvec.pooling import normalize
+from twinvec.index.terms import fuse, idf, term_digest, terms, weights
+from twinvec.index.vectors import among, best
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import ArrayLike, NDArray
 
-    from twinvec.index.lexical import Postings
     from twinvec.index.segment import Segment
-    from twinvec.index.store import Steps
+    from twinvec.index.stores.base import Steps
+    from twinvec.index.terms import Postings
 
     Ranking = tuple[NDArray[np.int64], NDArray[np.float64]]
 

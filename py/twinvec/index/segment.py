@@ -13,9 +13,9 @@ import numpy as np
 
 from twinvec.index.documents import MemoryDocuments, StoredDocuments
 from twinvec.index.format import Manifest, from_npy, vector_kinds
-from twinvec.index.lexical import MemoryLexical, StoredLexical
-from twinvec.index.ranking import Matrix
-from twinvec.index.store import Part, read_all
+from twinvec.index.stores.base import Part, read_all
+from twinvec.index.terms import MemoryLexical, StoredLexical
+from twinvec.index.vectors import Matrix
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from twinvec.index.documents import Document, Documents
-    from twinvec.index.lexical import Lexical
-    from twinvec.index.store import Steps
+    from twinvec.index.stores.base import Steps
+    from twinvec.index.terms import Lexical
 
 __all__ = ["Segment", "documents_of"]
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from twinvec.folder import ModelInfo
-    from twinvec.index.store import Progress, Store
+    from twinvec.index.stores.base import Progress, Store
+    from twinvec.model.info import ModelInfo
     from twinvec.runtime.base import Session, TokenizerCore
 
 __all__ = ["open_model", "open_store"]
@@ -27,7 +27,7 @@ def open_model(
         from twinvec.runtime.pyodide import loaded_model
 
         return loaded_model(model, dtype)
-    from twinvec.models import resolve
+    from twinvec.catalog.find import resolve
     from twinvec.runtime.native import NativeSession, NativeTokenizer
 
     folder, info = resolve(
@@ -43,8 +43,8 @@ def open_model(
 
 def open_store(location: Path | str, progress: Progress | None) -> Store:
     """Choose how an index's files are read: a folder's, an archive's, or a URL's."""
-    from twinvec.index.archive import ZipStore, is_archive
-    from twinvec.index.store import FolderStore, UrlStore
+    from twinvec.index.stores.base import FolderStore, UrlStore
+    from twinvec.index.stores.zip import ZipStore, is_archive
 
     browser = sys.platform == "emscripten"
     urls = ("http://", "https://", *(["stored:"] if browser else []))

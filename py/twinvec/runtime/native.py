@@ -13,7 +13,7 @@ import onnxruntime as ort
 from tokenizers import Tokenizer as RustTokenizer
 
 from twinvec.errors import InferenceError, ModelError
-from twinvec.folder import read_json
+from twinvec.model.info import read_json
 from twinvec.runtime.base import check_graph, running
 
 if TYPE_CHECKING:

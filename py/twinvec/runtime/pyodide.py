@@ -25,7 +25,6 @@ import numpy as np
 from js import Object
 from pyodide.ffi import JsException, JsProxy, can_run_sync, create_proxy, run_sync, to_js
 
-from twinvec.dtypes import check_dtype
 from twinvec.errors import (
     DownloadError,
     IndexFormatError,
@@ -34,8 +33,9 @@ from twinvec.errors import (
     ModelNotFoundError,
     SyncUnavailableError,
 )
-from twinvec.folder import ModelInfo
 from twinvec.index.format import DAMAGED
+from twinvec.model.dtypes import check_dtype
+from twinvec.model.info import ModelInfo
 from twinvec.runtime.base import check_graph, running
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from twinvec.index.store import Part, Progress
+    from twinvec.index.stores.base import Part, Progress
     from twinvec.runtime.base import Feeds, Outputs
 
 __all__ = ["JsStore", "js_value", "loaded_model", "register"]

@@ -1,0 +1,189 @@
+"""Files from the Hugging Face Hub, in bounded time, each checked by what the Hub says of it.
+
+Only `model_info` and `hf_hub_download` go to the network: `snapshot_download` lists a repository
+without a timeout, and its errors do not name the file.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from huggingface_hub import (
+    HfApi,
+    constants,
+    hf_hub_download,
+    scan_cache_dir,
+    snapshot_download,
+    try_to_load_from_cache,
+)
+from huggingface_hub.errors import (
+    HFValidationError,
+    LocalEntryNotFoundError,
+    RepositoryNotFoundError,
+    RevisionNotFoundError,
+)
+from huggingface_hub.utils.sha import git_hash
+from huggingface_hub.utils.tqdm import tqdm
+
+from twinvec.download import discard, sha256_of
+from twinvec.errors import DownloadError, IntegrityError, ModelNotFoundError
+from twinvec.model.dtypes import weights_parts
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from huggingface_hub.hf_api import ModelInfo, RepoSibling
+
+__all__ = ["cached_file", "cached_files", "from_hub"]
+
+_COMMIT = re.compile("[0-9a-f]{40}")
+_MOST = 3  # times a file's size that may arrive before its download counts as failed
+
+
+def from_hub(
+    name: str,
+    revision: str,
+    weights: str,
+    files: Sequence[str],
+    optional: Sequence[str] = (),
+    *,
+    local_files_only: bool,
+    cache: Path,
+) -> Path:
+    """Find a model's files in the cache, else download and check them.
+
+    Args:
+        name: `owner/name`.
+        revision: a commit, branch or tag.
+        weights: the ONNX file; external data that belong to it are taken with it.
+        files: others that must be there.
+        optional: others that are taken where the Hub has them.
+        local_files_only: never ask the network.
+        cache: where models are kept.
+
+    Returns:
+        The folder of this revision.
+
+    Raises:
+        ModelNotFoundError: there is no such model, revision or file.
+        DownloadError: a file is not cached, and cannot be downloaded.
+        IntegrityError: a file is not the one that the Hub announces; it is not kept.
+    """
+    needed = [weights, *files]
+    # Which optional files there are, only the Hub knows: this one says that none is outstanding.
+    marker = f"{weights}.complete"
+    cached = _cached(name, revision, [*needed, marker] if optional else needed, cache)
+    if cached:
+        return cached
+    if local_files_only:
+        raise DownloadError(f"{name} is not in the cache at {cache}, and downloading is off")
+    info = _ask(name, revision)
+    siblings = {sibling.rfilename: sibling for sibling in info.siblings or ()}
+    for path in needed:
+        if path not in siblings:
+            raise ModelNotFoundError(f"{name} has no {path} on the Hub at {revision}")
+    for path in dict.fromkeys([*files, *optional, *weights_parts(weights, siblings)]):
+        if path in siblings:
+            folder = _download(name, revision, siblings[path], info.sha, cache)
+    if optional:
+        (folder / marker).touch()
+    return folder
+
+
+def cached_file(name: str, revision: str, path: str, cache: Path) -> Path | None:
+    """Find one file in the cache; None where it is not there."""
+    found = try_to_load_from_cache(name, path, cache_dir=cache / "hub", revision=revision)
+    return Path(found) if isinstance(found, str) else None
+
+
+def cached_files(cache: Path) -> Iterator[tuple[str, str, str, Path]]:
+    """Give name, revision, path in the model and place of each file in the cache."""
+    if not (cache / "hub").is_dir():
+        return
+    for repo in sorted(scan_cache_dir(cache / "hub").repos, key=lambda repo: repo.repo_id):
+        for revision in repo.revisions:
+            for file in sorted(revision.files, key=lambda file: file.file_path):
+                path = file.file_path.relative_to(revision.snapshot_path)
+                yield repo.repo_id, revision.commit_hash, path.as_posix(), file.file_path
+
+
+def _cached(name: str, revision: str, needed: Sequence[str], cache: Path) -> Path | None:
+    try:
+        found = snapshot_download(
+            name,
+            revision=revision,
+            cache_dir=cache / "hub",
+            allow_patterns=list(needed),
+            local_files_only=True,
+        )
+    except LocalEntryNotFoundError:
+        return None
+    except HFValidationError as err:
+        raise ModelNotFoundError(
+            f"{name!r} is not a model name of the form 'owner/name': {err}"
+        ) from err
+    folder = Path(found)
+    return folder if all((folder / path).is_file() for path in needed) else None
+
+
+def _ask(name: str, revision: str) -> ModelInfo:
+    """Ask for a revision's commit and its files' hashes."""
+    try:
+        info = HfApi().model_info(
+            name, revision=revision, files_metadata=True, timeout=constants.HF_HUB_ETAG_TIMEOUT
+        )
+    except (RepositoryNotFoundError, RevisionNotFoundError) as err:
+        raise ModelNotFoundError(f"the Hub does not give {name} at {revision}: {err}") from err
+    except Exception as err:  # its HTTP library's own classes, which changed between releases
+        raise DownloadError(f"the Hugging Face Hub cannot be reached ({err})") from err
+    if _COMMIT.fullmatch(revision) and info.sha != revision:
+        raise IntegrityError(f"the revision of {name}", revision, str(info.sha))
+    return info
+
+
+def _download(
+    name: str, revision: str, sibling: RepoSibling, commit: str | None, cache: Path
+) -> Path:
+    """Bring one file into the cache and check it; give the folder of its revision."""
+    path = sibling.rfilename
+    try:
+        file = Path(
+            hf_hub_download(name, path, revision=revision, cache_dir=cache / "hub", tqdm_class=_Bar)
+        )
+    except Exception as err:  # as above
+        # This one says "check your connection", whatever happened.
+        reason = err.__cause__ if isinstance(err, LocalEntryNotFoundError) else err
+        raise DownloadError(
+            f"{path} of {name} cannot be downloaded ({' '.join(str(reason).split())}); "
+            "try again later"
+        ) from err
+    folder = file.parents[path.count("/")]
+    if sibling.lfs:
+        expected, found = sibling.lfs.sha256, sha256_of(file)
+    else:
+        expected, found = sibling.blob_id or "none announced", git_hash(file.read_bytes())
+    if folder.name != commit:
+        path, expected, found = f"the revision of {path}", str(commit), folder.name
+    if found != expected:
+        discard(file)
+        raise IntegrityError(path, expected, found)
+    return folder
+
+
+class _Bar(tqdm):
+    """A progress bar that ends a download which breaks off for ever.
+
+    `hf_hub_download` counts its retries anew whenever data comes, so that it would never give up
+    on a server that breaks off in the middle of a file and then starts it over.
+    """
+
+    _received = 0.0
+
+    def update(self, n: float | None = 1) -> bool | None:
+        """Count, and show."""
+        self._received += max(n or 0, 0)
+        if self.total and self._received > _MOST * self.total:
+            raise OSError("it broke off again and again")
+        return super().update(n)

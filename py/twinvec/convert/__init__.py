@@ -1,0 +1,1 @@
+"""Make model folders in the Transformers.js layout, without PyTorch."""

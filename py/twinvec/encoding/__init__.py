@@ -1,0 +1,1 @@
+"""Texts to vectors: tokenize, run, pool, normalize. Strings and arrays only."""

@@ -1,0 +1,1 @@
+"""A model folder: its facts, its dtypes, its reference vectors."""

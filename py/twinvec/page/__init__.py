@@ -1,0 +1,1 @@
+"""The far end of a page's requests, in Pyodide."""

@@ -1,0 +1,1 @@
+"""Build and preview a folder that any static host can serve."""

@@ -1,0 +1,129 @@
+from __future__ import annotations
+
+import os
+import re
+import sys
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from demo.python_docs import stdlib_passages
+from twinvec import CorpusError, Embedder
+from twinvec.documents.chunker import Chunker
+from twinvec.documents.find import find_sources
+from twinvec.documents.passages import passages_of, read_passages
+from twinvec.documents.readers import Section
+
+
+@pytest.fixture
+def chunker(embedder: Embedder) -> Chunker:
+    return Chunker(embedder, 30, overlap=0)
+
+
+def test_ids_are_unlike_whatever_the_anchors(chunker: Chunker) -> None:
+    long = "word " * 50
+    anchors = ["", "a", "a:2", "a", "2", "", "2:1", "2"]
+    sections = [Section([long], anchor=anchor) for anchor in anchors]
+    ids = [passage.id for passage in passages_of(sections, chunker, "x/y.md")]
+    assert ids[:4] == ["x/y.md#1", "x/y.md#2", "x/y.md#a", "x/y.md#a:2"]
+    assert len(set(ids)) == len(ids) == 16
+    again = [passage.id for passage in passages_of(sections, chunker, "x/y.md")]
+    assert ids == again
+
+
+def test_metadata_tell_where_a_passage_is_from(chunker: Chunker) -> None:
+    section = Section(["a"], ("A", "B"), "ü b", "A", None)
+    page = Section(["a"], anchor="page=3", page=3)
+    plain, paged = passages_of([section, page], chunker, "x.md", "https://e.org/x.md")
+    assert plain.text == "A > B\na"
+    assert plain.metadata == {
+        "source": "x.md",
+        "title": "A",
+        "heading": "A > B",
+        "anchor": "ü b",
+        "url": "https://e.org/x.md#%C3%BC%20b",
+    }
+    assert paged.metadata == {
+        "source": "x.md",
+        "anchor": "page=3",
+        "page": 3,
+        "url": "https://e.org/x.md#page=3",
+    }
+
+
+def test_files_are_read_in_their_order(tmp_path: Path, chunker: Chunker) -> None:
+    (tmp_path / "b c.md").write_text("# B\nb")
+    (tmp_path / "a.jsonl").write_text('{"body": "one"}\n{"body": "two"}\n')
+    found = list(
+        read_passages(find_sources([str(tmp_path)]), chunker, field="body", url_prefix="/docs/")
+    )
+    assert [one.id for one in found] == ["a.jsonl#1", "a.jsonl#2", "b c.md#b"]
+    assert [one.metadata["url"] for one in found[1:]] == ["/docs/a.jsonl", "/docs/b%20c.md#b"]
+
+
+def test_problems_stop_or_are_named(tmp_path: Path, chunker: Chunker) -> None:
+    (tmp_path / "a.html").write_bytes(b"\xff")
+    (tmp_path / "b.jsonl").write_text("[]\n" * 7 + '{"text": "fine"}\n')
+    (tmp_path / "c.pdf").write_bytes(b"no")
+    sources = find_sources([str(tmp_path)])
+    with pytest.raises(CorpusError, match=r"^a.html, line 1: not valid UTF-8"):
+        list(read_passages(sources, chunker))
+    problems: dict[str, str] = {}
+    (passage,) = read_passages(sources, chunker, problems=problems)
+    assert passage.text == "fine"
+    assert list(problems) == ["a.html", "b.jsonl", "c.pdf"]
+    assert problems["b.jsonl"] == "b.jsonl: 7 left out, at line 1, 2, 3, 4, 5, ..."
+
+
+def test_a_file_that_breaks_midway_is_told_to_be_kept_up_to_there(
+    tmp_path: Path, chunker: Chunker
+) -> None:
+    file = tmp_path / "a.parquet"
+    pq.write_table(pa.table({"text": [f"row {i}" for i in range(3000)]}), file, row_group_size=1000)
+    place = pq.ParquetFile(file).metadata.row_group(2).column(0).dictionary_page_offset
+    data = bytearray(file.read_bytes())
+    data[place : place + 64] = b"\xff" * 64
+    file.write_bytes(data)
+    sources = find_sources([str(tmp_path)])
+    with pytest.raises(CorpusError, match=r"after row 1024: .*"):
+        list(read_passages(sources, chunker))
+    problems: dict[str, str] = {}
+    found = list(read_passages(sources, chunker, problems=problems))
+    assert [len(found), found[-1].text] == [1024, "row 1023"]
+    assert problems["a.parquet"].startswith("a.parquet: not a Parquet file that can be read")
+    assert problems["a.parquet"].endswith(" (but for what precedes it; passages kept: 1,024)")
+
+
+def test_names_and_anchors_need_not_be_text(tmp_path: Path, chunker: Chunker) -> None:
+    name = os.fsdecode(b"caf\xe9.txt")
+    try:
+        (tmp_path / name).write_text("a")
+    except OSError:
+        pytest.skip("this file system takes UTF-8 only")
+    (found,) = read_passages(find_sources([str(tmp_path)]), chunker, url_prefix="/docs/")
+    assert found.metadata["url"] == "/docs/caf%E9.txt"
+    (found,) = passages_of([Section(["a"], anchor="x\ud800")], chunker, "a.md", "/a.md")
+    assert found.metadata["url"] == "/a.md#x%3F"
+
+
+def test_the_standard_library_documents_itself(embedder: Embedder) -> None:
+    chunker = Chunker(embedder)
+    found = {passage.id: passage for passage in stdlib_passages(chunker)}
+    assert len(found) > 4000
+    base = r"https://docs\.python\.org/3\.\d+/"
+    for name, start, url in (
+        ("library/json#json.dumps", "json.dumps\ndumps(obj, *", "library/json.html#json.dumps"),
+        ("library/stdtypes#str.split", "str.split\n", "library/stdtypes.html#str.split"),
+        ("library/exceptions#KeyError", "KeyError\n", "library/exceptions.html#KeyError"),
+        ("library/functions#print", "print\n", "library/functions.html#print"),
+        ("library/math#math.sqrt", "math.sqrt\n", "library/math.html#math.sqrt"),
+        ("topics/while#while", "The while statement\n", "reference/compound_stmts.html#while"),
+    ):
+        assert found[name].text.startswith(start)
+        assert re.fullmatch(base + re.escape(url), found[name].metadata["url"])
+    assert not any(re.search("at 0x[0-9a-f]+>", passage.text) for passage in found.values())
+    assert not any(sys.prefix in passage.text for passage in found.values())
+    texts = [passage.text for passage in found.values()]
+    assert [passage.text for passage in stdlib_passages(chunker)] == texts
