@@ -23,8 +23,6 @@ from twinvec.errors import ParityWarning
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["embed"]
-
 _STDIN = Path("-")
 
 

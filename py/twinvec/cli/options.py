@@ -13,8 +13,6 @@ if TYPE_CHECKING:
 
     Verb = TypeVar("Verb", bound=Callable[..., object])
 
-__all__ = ["INTERRUPTED", "as_json", "plural", "which_model"]
-
 INTERRUPTED = 130
 """The exit code that a shell gives for Ctrl+C."""
 

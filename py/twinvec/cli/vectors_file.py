@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
     from twinvec.embedder import Embedder
 
-__all__ = ["VectorsFile"]
-
 CHUNK = 256  # texts embedded between two writes: at most some seconds of work are lost
 
 

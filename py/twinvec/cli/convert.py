@@ -1,0 +1,56 @@
+"""`twinvec convert`: make a model folder."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from twinvec.cli.options import as_json
+from twinvec.cli.weights_table import quality_vectors, show_rows, weights_row
+from twinvec.convert.quality import lowest_cosine
+from twinvec.model.dtypes import DERIVED
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+@click.command()
+@click.argument("src", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.argument("dst", type=click.Path(file_okay=False, path_type=Path))
+@click.option(
+    "--dtype",
+    "dtypes",
+    multiple=True,
+    type=click.Choice(["fp32", *DERIVED]),
+    help="Which weights; may be given several times.  [default: all that can be made]",
+)
+@as_json
+def convert(src: Path, dst: Path, dtypes: Sequence[str], as_json: bool) -> None:
+    """Make a Transformers.js-layout folder DST of SRC.
+
+    SRC holds onnx/model.onnx, or model.safetensors of a BERT encoder, with config.json and the
+    tokenizer's files. How near each dtype comes to fp32 is measured on a few built-in texts.
+    """
+    if dst.exists() and any(dst.iterdir()):
+        raise click.ClickException(f"{dst} is not empty; choose another folder")
+    from twinvec.convert.folder import convert_folder, reason_against_w8a8
+
+    with tempfile.TemporaryDirectory() as temporary:
+        # Its fp32 weights are what the others are compared with, wanted or not.
+        full = convert_folder(src, Path(temporary) / "fp32")
+        if not dtypes:
+            dtypes = ["fp32", *DERIVED]
+            if reason := reason_against_w8a8(full):
+                dtypes.remove("w8a8")
+                click.echo(f"Left out: {reason}", err=True)
+        convert_folder(full, dst, dtypes)
+        expected = quality_vectors(full, "fp32")
+        rows = [
+            weights_row(dst, dtype)
+            | {"cosine": lowest_cosine(quality_vectors(dst, dtype), expected)}
+            for dtype in dtypes
+        ]
+    show_rows(rows, as_json=as_json)
