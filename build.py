@@ -98,9 +98,9 @@ def step_once(stamp: Path, source: str) -> Iterator[bool]:
 
 
 def build() -> None:
-    """Write dist/, rank the model card's texts natively, and index Python's documentation."""
+    """Write the site into dist/, then the demo: its page and its index."""
     run(BIN / "twinvec", "site", DIST, "--dtype", "fp32", "--dtype", "w8")
-    run(BIN / "python", "-m", "demo.python_docs", DIST / "search")
+    run(BIN / "python", "-m", "demo", DIST)
 
 
 def serve(port: int, *, isolated: bool) -> None:

@@ -8,7 +8,7 @@ import os
 import runpy
 import shutil
 import threading
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -38,46 +38,9 @@ CHROMIUM_FLAGS = [
     "--disable-sync",
 ]
 
-# Appended to a copy of the site's worker, so that tests can run code beside the product's.
-TEST_HOOK = """
-const hook = new BroadcastChannel("tests");
-hook.onmessage = async ({ data: { id, source, payload } }) => {
-  if (source === undefined) return;
-  try {
-    const run = new Function("pyodide", "payload", `return (async () => { ${source} })()`);
-    hook.postMessage({ id, value: await run(pyodide, payload) });
-  } catch (error) {
-    hook.postMessage({ id, error: String(error) });
-  }
-};
-"""
-
-TEST_PAGE = """<!doctype html><meta charset="utf-8"><title>tests</title>
-<link rel="icon" href="data:,">
-<script type="module">
-import * as twinvec from "./twinvec.js";
-globalThis.twinvec = twinvec;
-const hook = new BroadcastChannel("tests");
-globalThis.inWorker = (source, payload) => new Promise((resolve, reject) => {
-  const id = Math.random();
-  const listen = ({ data }) => {
-    if (data.id !== id || "source" in data) return;
-    hook.removeEventListener("message", listen);
-    if ("error" in data) reject(new Error(data.error));
-    else resolve(data.value);
-  };
-  hook.addEventListener("message", listen);
-  hook.postMessage({ id, source, payload });
-});
-globalThis.events = [];
-const progress_callback = (event) => events.push(event);
-const query = new URLSearchParams(location.search);
-const dtype = query.get("dtype") ?? undefined;
-const self_check = query.get("self_check") !== "false";
-const options = { dtype, self_check, progress_callback };
-globalThis.opened = twinvec.pipeline("feature-extraction", undefined, options)
-  .then((extractor) => { globalThis.extractor = extractor; });
-</script>"""
+PAGES = ROOT / "tests" / "browser" / "pages"
+TEST_PAGE = (PAGES / "test.html").read_text(encoding="utf-8")
+WORKER_HOOK = (PAGES / "hook.js").read_text(encoding="utf-8")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -133,25 +96,38 @@ def serving(folder: Path, *, isolated: bool = False) -> Iterator[str]:
             thread.join()
 
 
-def overlay(folder: Path, dist: Path = DIST, **changed: str) -> Path:
-    """Make a site of links to a built one; some files are written instead (dots as underscores)."""
-    assert (dist / "index.html").is_file(), "dist/ is not built; run: python build.py"
+def overlay(folder: Path, dist: Path = DIST, changed: Mapping[str, str] | None = None) -> Path:
+    """Make a site of links to a built one, in which some files have another text."""
+    assert (dist / "twinvec.js").is_file(), "dist/ is not built; run: python build.py"
     site = folder / SUB_PATH
-    site.mkdir(parents=True)
-    for file in dist.iterdir():
-        (site / file.name).symlink_to(file)
-    for name, text in changed.items():
-        file = site / name.replace("_", ".")
-        file.unlink(missing_ok=True)
-        file.write_text(text, encoding="utf-8")
+    link_folder(dist, site)
+    for path, text in (changed or {}).items():
+        for parent in reversed((site / path).relative_to(site).parents[:-1]):
+            if (site / parent).is_symlink():
+                (site / parent).unlink()
+                link_folder(dist / parent, site / parent)
+        (site / path).unlink(missing_ok=True)
+        (site / path).write_text(text, encoding="utf-8")
     return folder
+
+
+def link_folder(source: Path, target: Path) -> None:
+    """Make a folder of links to what another one holds."""
+    target.mkdir(parents=True)
+    for file in source.iterdir():
+        (target / file.name).symlink_to(file)
+
+
+def hooked_worker(dist: Path = DIST) -> dict[str, str]:
+    """The test page, and a worker in which it can run code: for `overlay`."""
+    worker = (dist / "workers" / "python.js").read_text(encoding="utf-8")
+    return {"test.html": TEST_PAGE, "workers/python.js": worker + WORKER_HOOK}
 
 
 @contextmanager
 def serving_tests(folder: Path, dist: Path = DIST) -> Iterator[str]:
     """Serve a built site below a sub-path, with a worker that tests can run code in."""
-    worker = (dist / "worker.js").read_text(encoding="utf-8") + TEST_HOOK
-    with serving(overlay(folder, dist, worker_js=worker, test_html=TEST_PAGE)) as address:
+    with serving(overlay(folder, dist, hooked_worker(dist))) as address:
         yield f"{address}{SUB_PATH}/"
 
 
@@ -170,18 +146,10 @@ class Tab:
     requests: list[str] = field(default_factory=list)
 
     def encode(self, texts: list[str], pooling: str = "mean", *, normalize: bool = True) -> Any:
-        """Embed through the public JavaScript API; gives (dims, float32 bytes)."""
+        """Embed through the public JavaScript API; gives (dims, base64 of the float32 bytes)."""
+        options = {"pooling": pooling, "normalize": normalize}
         dims, data = self.page.evaluate(
-            """async ([texts, pooling, normalize]) => {
-              const { dims, data } = await extractor(JSON.parse(texts), { pooling, normalize });
-              const url = await new Promise((resolve) => {
-                const reader = new FileReader();
-                reader.onload = () => resolve(reader.result);
-                reader.readAsDataURL(new Blob([data]));
-              });
-              return [dims, url.slice(url.indexOf(",") + 1)];
-            }""",
-            [json.dumps(texts), pooling, normalize],
+            "([texts, options]) => encode(texts, options)", [json.dumps(texts), options]
         )
         return dims, data
 
@@ -190,22 +158,8 @@ class Tab:
         return self.page.evaluate("([s, p]) => inWorker(s, p)", [source, payload])
 
     def python(self, source: str, **payload: Any) -> Any:
-        """Run Python in the worker with `payload` as globals; its last value, through JSON."""
-        answer = self.javascript(
-            """
-            const json = pyodide.pyimport("json");
-            const globals = json.loads(payload[1]);
-            try {
-              const code = `import json\\njson.dumps(await body())`;
-              await pyodide.runPythonAsync(payload[0], { globals });
-              return await pyodide.runPythonAsync(code, { globals });
-            } finally {
-              globals.destroy();
-              json.destroy();
-            }
-            """,
-            [source, json.dumps(payload)],
-        )
+        """Run Python in the worker with `payload` as globals; the result of its `body()`."""
+        answer = self.page.evaluate("([s, p]) => runPython(s, p)", [source, payload])
         return json.loads(answer)
 
 

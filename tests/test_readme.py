@@ -94,11 +94,11 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_twinvec_commands_run(project: Path) -> None:
     assert np.load(project / "vectors.npy").shape == (2, 384)
     assert len(Index.load(project / "search-index")) == 2
-    assert (project / "public" / "index.html").is_file()
+    assert (project / "public" / "twinvec-search.js").is_file()
 
 
 def test_what_twinvec_put_into_a_site_is_not_indexed(project: Path) -> None:
-    assert (project / "_site" / "search" / "index.html").is_file()
+    assert (project / "_site" / "search" / "models").is_dir()
     line = next(line for line in commands() if line.startswith("twinvec index _site"))
     report = json.loads(run_command(line, project, "--json"))
     assert [report[key] for key in ("passages", "embedded", "problems")] == [2, 0, []]
@@ -203,7 +203,8 @@ def run_javascript(
 ) -> Any:
     """Run a snippet in a module of a page beside the built site; what it writes to the console."""
     html = f'<link rel="icon" href="data:,"><script type="module">{snippet}</script>'
-    with serving(overlay(folder, snippet_html=html, expected_json=expected)) as address:
+    pages = {"snippet.html": html, "expected.json": expected}
+    with serving(overlay(folder, changed=pages)) as address:
         page = browser.new_context().new_page()
         messages: list[ConsoleMessage] = []
         page.on("console", lambda message: messages.append(message))  # noqa: PLW0108 (needs a function)

@@ -3,10 +3,6 @@
 It comes from docstrings and from `pydoc`'s topics, made when it is asked for: nothing of it is
 stored. The modules are imported, not parsed: half of what they are used for (`os.listdir`,
 `math.sqrt`, `str.split`) is written in C and has no source here to read.
-
-::
-
-    python -m demo.python_docs FOLDER    # index it into a folder, with the default model
 """
 
 from __future__ import annotations
@@ -28,8 +24,7 @@ from twinvec.documents.chunker import Chunker
 from twinvec.documents.passages import passages_of
 from twinvec.documents.readers import Section, paragraphs_of
 from twinvec.download import cache_root
-from twinvec.embedder import Embedder
-from twinvec.index.format import MANIFEST, Manifest
+from twinvec.index.format import MANIFEST
 from twinvec.index.writing.shards import check_folder, replace_folder
 from twinvec.index.writing.update import write_index
 
@@ -37,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from types import ModuleType
 
+    from twinvec.embedder import Embedder
     from twinvec.index import Document
 
 __all__ = ["index_stdlib", "stdlib_passages"]
@@ -220,18 +216,3 @@ def _signature(name: str, value: Any) -> Iterator[str]:
     # A default of `platform.architecture` would tell visitors where the site was built.
     signature = signature.replace(repr(sys.executable), "sys.executable")
     yield _ADDRESS.sub("", f"{name.rpartition('.')[2]}{signature}")
-
-
-def main() -> None:
-    """Index into the folder that the command line names, with the model of the site around it."""
-    out = Path(sys.argv[1])
-    site = json.loads((out.parent / "models" / "manifest.json").read_bytes())
-    embedder = Embedder.from_pretrained(site["models"][0]["name"])
-    embedded = index_stdlib(out, embedder)
-    embedder.close()
-    count = Manifest.from_json((out / MANIFEST).read_bytes()).count
-    print(f"{out} is ready: {count:,} passages of the standard library, {embedded:,} embedded.")  # noqa: T201 (the command's answer)
-
-
-if __name__ == "__main__":
-    main()

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.browser
 @pytest.fixture
 def other_reference(tmp_path: Path) -> Iterator[str]:
     """A site whose reference says 0.001 more than the weights give, in one dimension."""
-    folder = overlay(tmp_path, test_html=TEST_PAGE)
+    folder = overlay(tmp_path, changed={"test.html": TEST_PAGE})
     models = folder / SUB_PATH / "models"
     models.unlink()
     shutil.copytree(DIST / "models", models, ignore=shutil.ignore_patterns("manifest.json"))

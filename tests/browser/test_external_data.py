@@ -14,7 +14,7 @@ import pytest
 from onnx.external_data_helper import convert_model_to_external_data
 from playwright.sync_api import Browser
 
-from conftest import TEST_HOOK, TEST_PAGE, open_tab, serving
+from conftest import hooked_worker, open_tab, serving
 from texts import prose
 from twinvec import Embedder
 from twinvec.catalog.find import resolve
@@ -68,9 +68,8 @@ def test_vectors_are_the_same(
     assert model["weights"] == {"fp32": PARTS[0]}
     assert [path for path in model["files"] if path.startswith("onnx/")] == PARTS
 
-    (site / "test.html").write_text(TEST_PAGE, encoding="utf-8")
-    worker = site / "worker.js"
-    worker.write_text(worker.read_text(encoding="utf-8") + TEST_HOOK, encoding="utf-8")
+    for path, text in hooked_worker(site).items():
+        (site / path).write_text(text, encoding="utf-8")
     with serving(site) as address:
         tab = open_tab(browser, address)
         dims, data = tab.encode(texts)

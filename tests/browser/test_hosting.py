@@ -18,7 +18,7 @@ pytestmark = pytest.mark.browser
 def test_everything_comes_from_its_own_folder(tab: Tab, test_site: str) -> None:
     paths = {url.removeprefix(test_site) for url in tab.requests if not url.startswith("data:")}
     # Workers and what they load are seen as well, so that the next line means something.
-    assert {"worker.js", "session.js", "runtime/pyodide/pyodide.asm.wasm"} <= paths
+    assert {"workers/python.js", "workers/session.js", "runtime/pyodide/pyodide.asm.wasm"} <= paths
     assert "runtime/onnxruntime-web/ort-wasm-simd-threaded.wasm" in paths
     assert [path for path in paths if urlsplit(path).netloc] == []
 
@@ -34,7 +34,7 @@ def test_the_page_asks_no_other_origin_either(browser: Browser) -> None:
         expect(page.locator("#versions")).not_to_be_empty()
         page.get_by_role("combobox").fill("anything")
         expect(page.get_by_role("option")).to_have_count(10)
-        assert f"{address}style.css" in requests
+        assert f"{address}demo/style.css" in requests
         assert [url for url in requests if not url.startswith(address)] == []
         assert complaints == []  # its Content-Security-Policy would complain here
         page.context.close()
@@ -43,8 +43,8 @@ def test_the_page_asks_no_other_origin_either(browser: Browser) -> None:
 @pytest.mark.parametrize(
     ("missing", "message"),
     [
-        ("worker.js", "worker.js could not be loaded. Reload the page."),
-        ("session.js", "session.js could not be loaded. Reload the page."),
+        ("workers/python.js", "workers/python.js could not be loaded. Reload the page."),
+        ("workers/session.js", "workers/session.js could not be loaded. Reload the page."),
         ("runtime/pyodide/pyodide.asm.wasm", 'the step "pyodide" failed'),
         ("runtime/pyodide/python_stdlib.zip", 'the step "pyodide" failed'),
         ("runtime/twinvec.zip", "runtime/twinvec.zip: the server answered 404"),
@@ -54,7 +54,7 @@ def test_the_page_asks_no_other_origin_either(browser: Browser) -> None:
 def test_a_missing_file_is_told(
     browser: Browser, tmp_path_factory: pytest.TempPathFactory, missing: str, message: str
 ) -> None:
-    folder = overlay(tmp_path_factory.mktemp("missing"), test_html=TEST_PAGE)
+    folder = overlay(tmp_path_factory.mktemp("missing"), changed={"test.html": TEST_PAGE})
     site = folder / SUB_PATH
     top = missing.partition("/")[0]
     if top != missing:  # a copy of links, so that only this site lacks the file
@@ -71,10 +71,10 @@ def test_a_worker_that_dies_rejects_everything(browser: Browser, test_site: str)
     script = "setTimeout(() => { throw new Error('boom') })"
     call = "extractor(Array(50).fill('word '.repeat(200))).catch((error) => error.message)"
     tab.page.evaluate(f"globalThis.pending = {call}; undefined")
-    (worker,) = [one for one in tab.page.workers if one.url.endswith("/worker.js")]
+    (worker,) = [one for one in tab.page.workers if one.url.endswith("/workers/python.js")]
     worker.evaluate(script)
     for promise in ("pending", "extractor('a').catch((error) => error.message)"):
-        assert "worker.js ended: Uncaught Error: boom" in tab.page.evaluate(promise)
+        assert "python.js ended: Uncaught Error: boom" in tab.page.evaluate(promise)
     tab.page.context.close()
 
 
@@ -100,7 +100,7 @@ def test_a_damaged_file_is_refused_by_name(
     kind: str,
     message: str,
 ) -> None:
-    folder = overlay(tmp_path_factory.mktemp("damaged"), test_html=TEST_PAGE)
+    folder = overlay(tmp_path_factory.mktemp("damaged"), changed={"test.html": TEST_PAGE})
     models = folder / SUB_PATH / "models"
     models.unlink()
     shutil.copytree(DIST / "models", models)

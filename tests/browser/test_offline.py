@@ -93,10 +93,10 @@ def test_what_a_server_refuses_is_not_kept(browser: Browser, tmp_path: Path) -> 
         page = browser.new_context().new_page()
         visit(page, f"{root}{SUB_PATH}/", "parse json")
         assert page.evaluate(SHOW, "nothing.svg") == "error"
-        assert page.evaluate(SHOW, "icon.svg") == "load"
+        assert page.evaluate(SHOW, "demo/icon.svg") == "load"
         page.wait_for_timeout(500)
         kept = page.evaluate(SITE)
-        assert any(url.endswith("icon.svg") for url in kept)
+        assert any(url.endswith("demo/icon.svg") for url in kept)
         assert not any("nothing" in url for url in kept)
         page.context.close()
 
@@ -106,19 +106,19 @@ def test_an_address_is_kept_once_whatever_its_query(browser: Browser, tmp_path: 
         page = browser.new_context().new_page()
         visit(page, f"{root}{SUB_PATH}/", "parse json")
         for version in range(3):
-            assert page.evaluate(SHOW, f"icon.svg?version={version}") == "load"
+            assert page.evaluate(SHOW, f"demo/icon.svg?version={version}") == "load"
         page.wait_for_timeout(500)
-        assert [url for url in page.evaluate(SITE) if "icon.svg" in url] == [
-            f"{root}{SUB_PATH}/icon.svg"
+        assert [url for url in page.evaluate(SITE) if "demo/icon.svg" in url] == [
+            f"{root}{SUB_PATH}/demo/icon.svg"
         ]
         page.context.set_offline(True)
-        assert page.evaluate(SHOW, "icon.svg?version=4") == "load"
+        assert page.evaluate(SHOW, "demo/icon.svg?version=4") == "load"
         page.context.close()
 
 
 def test_what_a_sites_own_scripts_fetch_is_left_alone(browser: Browser, tmp_path: Path) -> None:
     """It may be meant for one visitor: neither kept nor answered."""
-    folder = overlay(tmp_path, visitor_json="{}")
+    folder = overlay(tmp_path, changed={"visitor.json": "{}"})
     with serving(folder) as root:
         context = browser.new_context()
         context.add_init_script("fetch('visitor.json')")  # before the service worker is there
@@ -128,7 +128,7 @@ def test_what_a_sites_own_scripts_fetch_is_left_alone(browser: Browser, tmp_path
         assert page.evaluate("fetch('visitor.json').then(({ status }) => status)") == 200
         page.wait_for_timeout(500)
         kept = page.evaluate(SITE)
-        for file in ("", "app.js", "runtime/twinvec.zip", "models/manifest.json"):
+        for file in ("", "demo/app.js", "runtime/twinvec.zip", "models/manifest.json"):
             assert f"{address}{file}" in kept
         assert f"{address}search/index.json" in kept
         assert not any("visitor" in url for url in kept)

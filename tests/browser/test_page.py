@@ -138,7 +138,7 @@ def test_headings_are_read_as_python_reads_them(
     ]
     found = page.evaluate(
         """async ([name, content]) => {
-          const { readSections } = await import(new URL("files.js", location.href).href);
+          const { readSections } = await import(new URL("demo/read-files.js", location.href).href);
           return readSections(new File([content], name));
         }""",
         [name, content],

@@ -114,7 +114,7 @@ def test_nothing_is_loaded_before_a_visitor_turns_to_it(fresh: Page) -> None:
     expect(bar).to_be_hidden()
     expect(fresh.get_by_role("status")).to_have_text("2 results")
     expect(fresh.locator("twinvec-search .status")).to_have_text("2 results")
-    assert any(url.endswith("worker.js") for url in asked)
+    assert any(url.endswith("workers/python.js") for url in asked)
     assert complaints == []  # the Content-Security-Policy would complain here
 
 

@@ -68,11 +68,11 @@ def test_a_second_visit_downloads_nothing_of_the_model(browser: Browser, test_si
 
 
 def test_files_of_an_older_build_are_dropped(browser: Browser, tmp_path: Path) -> None:
-    folder = overlay(tmp_path, test_html=TEST_PAGE)
+    folder = overlay(tmp_path, changed={"test.html": TEST_PAGE})
     with serving(folder) as root:
         address = f"{root}{SUB_PATH}/"
         page = browser.new_context().new_page()
-        page.goto(f"{address}icon.svg")
+        page.goto(f"{address}demo/icon.svg")
         old = [f"{address}models/gone/onnx/model.onnx?{'0' * 64}", f"{address}other/file"]
         put = "async (url) => (await caches.open('twinvec')).put(url, new Response('old'))"
         for url in old:
@@ -98,7 +98,7 @@ def test_a_site_that_was_built_again_is_not_taken_from_the_http_cache(
         Path(made).symlink_to(source)
 
     monkeypatch.setattr(_Handler, "send_header", send_header)
-    folder = overlay(tmp_path, test_html=TEST_PAGE)
+    folder = overlay(tmp_path, changed={"test.html": TEST_PAGE})
     models = folder / SUB_PATH / "models"
     models.unlink()
     shutil.copytree(DIST / "models", models, copy_function=link)
@@ -119,7 +119,7 @@ def test_a_site_that_was_built_again_is_not_taken_from_the_http_cache(
     with serving(folder) as root:
         address = f"{root}{SUB_PATH}/"
         page = browser.new_context().new_page()
-        page.goto(f"{address}icon.svg")
+        page.goto(f"{address}demo/icon.svg")
         read = "(url) => fetch(url).then((response) => response.text())"
         urls = {f"{root}{file.relative_to(folder)}": file for file in old}
         before = {url: page.evaluate(read, url) for url in urls}
@@ -135,10 +135,11 @@ def test_a_site_that_was_built_again_is_not_taken_from_the_http_cache(
 
 
 def test_without_cache_storage_it_works(browser: Browser, tmp_path: Path) -> None:
-    script = (DIST / "download.js").read_text(encoding="utf-8")
     refusing = "get() { throw new Error('SecurityError'); }"
-    script += f"Object.defineProperty(self, 'caches', {{ {refusing} }});"
-    folder = overlay(tmp_path, test_html=TEST_PAGE, download_js=script)
+    script = f"Object.defineProperty(self, 'caches', {{ {refusing} }});\n"
+    workers = ["workers/python.js", "workers/session.js"]
+    changed = {path: script + (DIST / path).read_text(encoding="utf-8") for path in workers}
+    folder = overlay(tmp_path, changed={"test.html": TEST_PAGE, **changed})
     with serving(folder) as address:
         page = browser.new_context().new_page()
         assert len(visit(page, f"{address}{SUB_PATH}/")) == 2
@@ -151,17 +152,17 @@ def test_without_cache_storage_it_works(browser: Browser, tmp_path: Path) -> Non
 def test_other_sessions_join_or_are_done_without(
     browser: Browser, tmp_path: Path, *, fails: bool
 ) -> None:
-    script = (DIST / "session.js").read_text(encoding="utf-8")
+    script = (DIST / "workers" / "session.js").read_text(encoding="utf-8")
     if fails:
         script = script.replace("open: ({", "open: async () => { throw Error('no'); }, no: ({")
-    folder = overlay(tmp_path, test_html=TEST_PAGE, session_js=script)
+    folder = overlay(tmp_path, changed={"test.html": TEST_PAGE, "workers/session.js": script})
     with serving(folder) as address:
         tab = open_tab(browser, f"{address}{SUB_PATH}/")
         dims, _ = tab.encode(["Hello world."] * 20)
         assert dims[0] == 20
         sessions = tab.page.evaluate("extractor.versions.sessions")
         for _ in range(500):
-            if sum(url.endswith("/session.js") for url in tab.requests) == sessions:
+            if sum(url.endswith("/workers/session.js") for url in tab.requests) == sessions:
                 break
             tab.page.wait_for_timeout(50)
         else:

@@ -10,7 +10,6 @@ import pytest
 from playwright.sync_api import Browser
 
 from conftest import DIST, SUB_PATH, TEST_PAGE, open_tab, overlay, serving
-from twinvec.site.build import WEB
 
 pytestmark = pytest.mark.browser
 
@@ -45,8 +44,8 @@ for (const [name, value] of Object.entries({})) {{
 @pytest.mark.parametrize("isolated", [False, True])
 def test_each_core_has_a_run(browser: Browser, tmp_path: Path, isolated: bool) -> None:
     """With and without cross-origin isolation, which many static hosts do not give."""
-    source = (WEB / "session.js").read_text(encoding="utf-8") + COUNTED
-    folder = overlay(tmp_path, DIST, test_html=TEST_PAGE, session_js=source)
+    source = (DIST / "workers" / "session.js").read_text(encoding="utf-8") + COUNTED
+    folder = overlay(tmp_path, DIST, {"test.html": TEST_PAGE, "workers/session.js": source})
     with serving(folder, isolated=isolated) as address:
         tab = open_tab(browser, f"{address}{SUB_PATH}/")
         cores = tab.page.evaluate("navigator.hardwareConcurrency")
@@ -71,8 +70,9 @@ def test_memory_limits_them(
 ) -> None:
     """A session of 90 MB weights takes about half a gigabyte; not every browser tells memory."""
     told = json.dumps(machine).replace("null", "undefined")
-    worker = PRETENDED.format(told) + (WEB / "worker.js").read_text(encoding="utf-8")
-    with serving(overlay(tmp_path, DIST, test_html=TEST_PAGE, worker_js=worker)) as address:
+    worker = PRETENDED.format(told) + (DIST / "workers" / "python.js").read_text(encoding="utf-8")
+    changed = {"test.html": TEST_PAGE, "workers/python.js": worker}
+    with serving(overlay(tmp_path, DIST, changed)) as address:
         tab = open_tab(browser, f"{address}{SUB_PATH}/")
         assert tab.page.evaluate("extractor.versions.sessions") == sessions
         dims, _ = tab.encode([f"text {number}" for number in range(9)])

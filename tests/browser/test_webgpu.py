@@ -38,8 +38,8 @@ def opened(playwright: Playwright, tmp_path: Path) -> Iterator[Opened]:
     """Give a page of a site that has what WebGPU needs; some files of it may be other ones."""
     with ExitStack() as stack:
 
-        def tab(*flags: str, **changed: str) -> Tab:
-            folder = overlay(tmp_path, DIST, test_html=PAGE, **changed)
+        def tab(*flags: str, changed: dict[str, str] | None = None) -> Tab:
+            folder = overlay(tmp_path, DIST, {"test.html": PAGE, **(changed or {})})
             runtime = folder / SUB_PATH / "runtime"
             runtime.unlink()
             runtime.mkdir()
@@ -100,11 +100,13 @@ def test_without_an_adapter_wasm_answers(opened: Opened, embedder: Embedder) -> 
 
 def test_with_other_vectors_wasm_answers(opened: Opened, embedder: Embedder) -> None:
     """As a graphics processor that rounds too much would give."""
-    source = (WEB / "session.js").read_text(encoding="utf-8")
+    source = (DIST / "workers" / "session.js").read_text(encoding="utf-8")
     kept = "return { value: { dims: tensor.dims, data }"
     assert kept in source
     wrong = f'if (provider === "webgpu") data[0] += 0.01;\n    {kept}'
-    tab = opened("--enable-unsafe-webgpu", session_js=source.replace(kept, wrong))
+    tab = opened(
+        "--enable-unsafe-webgpu", changed={"workers/session.js": source.replace(kept, wrong)}
+    )
     warned = warnings_of(tab)
     versions = tab.page.evaluate("open({ device: 'webgpu' })")
     assert versions["device"] == "wasm"

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, expect
 
-from conftest import DIST, SUB_PATH, TEST_HOOK, TEST_PAGE, Tab, open_tab, overlay, serving
+from conftest import SUB_PATH, Tab, hooked_worker, open_tab, overlay, serving
 from twinvec.site.build import SAMPLE_QUERY
 
 pytestmark = pytest.mark.browser
@@ -15,12 +15,10 @@ pytestmark = pytest.mark.browser
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    worker = (DIST / "worker.js").read_text(encoding="utf-8") + TEST_HOOK
-    folder = overlay(
-        tmp_path_factory.mktemp("old"),
-        worker_js=f"delete WebAssembly.Suspending;\n{worker}",
-        test_html=TEST_PAGE,
-    )
+    changed = hooked_worker()
+    worker = changed["workers/python.js"]
+    changed["workers/python.js"] = f"delete WebAssembly.Suspending;\n{worker}"
+    folder = overlay(tmp_path_factory.mktemp("old"), changed=changed)
     with serving(folder) as root:
         yield f"{root}{SUB_PATH}/"
 

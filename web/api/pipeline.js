@@ -1,51 +1,16 @@
 /**
- * twinvec's JavaScript API: the part of Transformers.js that embeds text, answered by Python.
+ * Load a model and embed texts with it: the part of Transformers.js that embeds text, answered by
+ * Python.
  *
- * All work happens in workers; the page is never blocked.
- *
- * @import { Document, Hit, Metadata, OpenedIndex, Progress, Section, Versions, WorkerMethods } from "./protocol.js"
+ * @import { Document, Progress, Section, Versions } from "../wire/types.js"
+ * @import { WorkerMethods } from "../wire/protocol.js"
  */
 
-import { Client } from "./client.js";
-
-export { listStored, removeStored } from "./stored.js";
-
-/** Where twinvec's own files are: the folder of this module, unless `base` says otherwise. */
-const HERE = new URL("./", import.meta.url).href;
-
-/**
- * A dense array.
- *
- * `dims` its shape, `type` "float32", or "int8" or "uint8" where vectors were quantized, `data` its
- * elements in row-major order, `size` how many there are.
- */
-export class Tensor {
-  /**
-   * @param {number[]} dims
-   * @param {Float32Array | Int8Array | Uint8Array} data
-   */
-  constructor(dims, data) {
-    this.dims = dims;
-    this.type = data.constructor.name.replace("Array", "").toLowerCase();
-    this.data = data;
-    this.size = data.length;
-  }
-
-  /**
-   * Copy into nested arrays, one level a dimension.
-   *
-   * @returns {any[]}
-   */
-  tolist() {
-    /** @type {any[]} */
-    let list = Array.from(this.data);
-    for (const length of this.dims.slice(1).reverse()) {
-      const rows = length === 0 ? 0 : list.length / length;
-      list = Array.from({ length: rows }, (_, row) => list.slice(row * length, (row + 1) * length));
-    }
-    return list;
-  }
-}
+import { Client } from "../wire/client.js";
+import { HOME } from "./home.js";
+import { asList, checkOptions, page } from "./options.js";
+import { SearchIndex } from "./search-index.js";
+import { Tensor } from "./tensor.js";
 
 /**
  * @typedef {object} PipelineOptions
@@ -102,7 +67,7 @@ export async function pipeline(task, model, options) {
   }
   const known = ["dtype", "device", "progress_callback", "base", "max_length", "truncate_dim"];
   const given = checkOptions("pipeline", options, [...known, "self_check"]);
-  const { dtype, base = HERE, max_length, truncate_dim, self_check = true, device = "wasm" } = given;
+  const { dtype, base = HOME, max_length, truncate_dim, self_check = true, device = "wasm" } = given;
   if (device !== "wasm" && device !== "webgpu") {
     throw new TypeError(`device must be "wasm" or "webgpu", not ${JSON.stringify(device)}`);
   }
@@ -112,7 +77,7 @@ export async function pipeline(task, model, options) {
   const callback = given.progress_callback ?? (() => {});
   const folder = new URL(`${base}`.replace(/\/*$/, "/"), page()).href;
   /** @type {Client<WorkerMethods>} */
-  const worker = new Client(new URL("worker.js", folder));
+  const worker = new Client(new URL("workers/python.js", folder));
   /** @type {Versions} */
   let versions;
   try {
@@ -169,194 +134,6 @@ export async function pipeline(task, model, options) {
   );
 }
 
-/** An index that Python holds in the worker; see `openIndex`. */
-export class SearchIndex {
-  #worker;
-  #handle;
-  #url;
-  #disposed = false;
-  /**
-   * The end of the last change.
-   *
-   * @type {Promise<unknown>}
-   */
-  #last = Promise.resolve();
-
-  /**
-   * @param {Client<WorkerMethods>} worker
-   * @param {OpenedIndex} opened
-   * @param {string} [url]
-   */
-  constructor(worker, { handle, size, lexical }, url) {
-    this.#worker = worker;
-    this.#handle = handle;
-    this.#url = url;
-    /** How many documents it has. */
-    this.size = size;
-    /** Whether it has terms, for the modes "lexical" and "hybrid". */
-    this.lexical = lexical;
-  }
-
-  /**
-   * Embed texts and append them.
-   *
-   * @param {string | string[]} texts
-   * @param {{ ids?: string[], metadata?: Metadata[],
-   *   progress_callback?: (progress: Progress) => void, signal?: AbortSignal }} [options]
-   *   `ids` are the texts' positions unless given; aborted, it adds nothing
-   * @returns {Promise<{ truncated: number }>}  how many of all texts that were added so far were too
-   *   long for the model, and lost their tail
-   */
-  async add(texts, options) {
-    const known = ["ids", "metadata", "progress_callback", "signal"];
-    const given = checkOptions("add", options, known);
-    const { ids, metadata, progress_callback: onProgress = () => {}, signal } = given;
-    const params = { handle: this.#held(), texts: asList(texts), ids, metadata };
-    const { truncated, size } = await this.#inTurn(() =>
-      this.#worker.request("add", params, { onProgress, signal }),
-    );
-    this.size = size;
-    return { truncated };
-  }
-
-  /**
-   * Remove documents.
-   *
-   * @param {string[]} ids
-   */
-  async remove(ids) {
-    const params = { handle: this.#held(), ids };
-    const { size } = await this.#inTurn(() => this.#worker.request("remove", params));
-    this.size = size;
-  }
-
-  /**
-   * Keep the index in this browser, in place of what it keeps under this name; see `openIndex`,
-   * `listStored` and `removeStored`. Where there is no room for it this is a StorageError. What was
-   * opened by this name goes on with the new files.
-   *
-   * @param {string} name
-   */
-  async save(name) {
-    const params = { handle: this.#held(), name };
-    await this.#inTurn(() => this.#worker.request("saveIndex", params));
-  }
-
-  /**
-   * Give the index as one file, which `openIndex` and, in Python, `Index.load("name.zip")` open.
-   *
-   * @returns {Promise<Blob>}
-   */
-  async export() {
-    const params = { handle: this.#held() };
-    const content = await this.#inTurn(() => this.#worker.request("exportIndex", params));
-    return new Blob([content], { type: "application/zip" });
-  }
-
-  /**
-   * Download all files of an index that was opened by its address, for visits without a
-   * connection. Where they cannot be kept this is a StorageError.
-   *
-   * @param {{ progress_callback?: (progress: Progress) => void }} [options]  told of bytes
-   */
-  async keepOffline(options) {
-    const given = checkOptions("keepOffline", options, ["progress_callback"]);
-    const { progress_callback: onProgress = () => {} } = given;
-    if (this.#url === undefined) throw new TypeError("this index was not opened by an address");
-    await this.#worker.request("keepOffline", { url: this.#url }, { onProgress });
-  }
-
-  /**
-   * Read documents in the index's order, as `slice` of an array of all would give them.
-   *
-   * @param {number} [start]
-   * @param {number} [stop]
-   * @returns {Promise<Document[]>}
-   */
-  async documents(start = 0, stop) {
-    return this.#worker.request("documents", { handle: this.#held(), start, stop });
-  }
-
-  /**
-   * Rank the documents for a query, best first.
-   *
-   * @param {string | Float32Array} query  a text, or a vector
-   * @param {{ k?: number, filter?: Record<string, any>,
-   *   mode?: "semantic" | "lexical" | "hybrid" }} [options]  `k` hits at most; `filter` keeps
-   *   documents whose metadata have a value, or one of several, by key; `mode` ranks by meaning
-   *   unless given, by the words of a text, or by both
-   * @returns {Promise<Hit[]>}
-   */
-  async search(query, options) {
-    const given = checkOptions("search", options, ["k", "filter", "mode"]);
-    const { k = 10, filter, mode = "semantic" } = given;
-    if (typeof query !== "string" && !(query instanceof Float32Array)) {
-      throw new TypeError("query must be a string or a Float32Array");
-    }
-    if (!Number.isInteger(k) || k < 1) throw new TypeError(`k must be a whole number >= 1, not ${k}`);
-    return this.#worker.request("search", { handle: this.#held(), query, k, filter, mode });
-  }
-
-  /** Give its memory back; what was asked of it before is still answered, and nothing after. */
-  async dispose() {
-    if (this.#disposed) return;
-    const handle = this.#held();
-    this.#disposed = true;
-    await this.#inTurn(() => this.#worker.request("closeIndex", { handle }));
-  }
-
-  /**
-   * Change or save it only when what was asked before is done, so that nothing added is missed.
-   *
-   * @template T
-   * @param {() => Promise<T>} work
-   * @returns {Promise<T>}
-   */
-  #inTurn(work) {
-    const done = this.#last.then(work);
-    this.#last = done.catch(() => {});
-    return done;
-  }
-
-  #held() {
-    if (this.#disposed) throw new TypeError("this index was disposed of; open it again");
-    return this.#handle;
-  }
-}
-
-/** What relative addresses are relative to, in a page or in a worker. */
-function page() {
-  return globalThis.document?.baseURI ?? location.href;
-}
-
-/**
- * @param {ArrayLike<number>} a
- * @param {ArrayLike<number>} b
- * @returns {number}
- */
-export function dot(a, b) {
-  if (a.length !== b.length) {
-    throw new TypeError(`vectors of ${a.length} and ${b.length} dims are not comparable`);
-  }
-  let sum = 0;
-  for (let i = 0; i < a.length; i++) {
-    sum += /** @type {number} */ (a[i]) * /** @type {number} */ (b[i]);
-  }
-  return sum;
-}
-
-/**
- * Cosine similarity; 0 where a vector is zero.
- *
- * @param {ArrayLike<number>} a
- * @param {ArrayLike<number>} b
- * @returns {number}
- */
-export function cos_sim(a, b) {
-  const norms = Math.sqrt(dot(a, a)) * Math.sqrt(dot(b, b));
-  return dot(a, b) / Math.max(norms, 1e-24);
-}
-
 /**
  * Follow every step with one event about all downloads together, as Transformers.js does.
  *
@@ -380,36 +157,4 @@ function withTotal(callback) {
     const progress = (100 * sum.loaded) / sum.total;
     callback({ status: "progress_total", name, progress, ...sum, files: Object.fromEntries(files) });
   };
-}
-
-/**
- * @param {string | string[]} texts
- * @returns {string[]}
- */
-function asList(texts) {
-  if (typeof texts === "string") return [texts];
-  if (!Array.isArray(texts)) throw new TypeError("texts must be a string or an array of strings");
-  const position = texts.findIndex((text) => typeof text !== "string");
-  if (position < 0) return texts;
-  const found = texts[position] === null ? "null" : typeof texts[position];
-  throw new TypeError(`texts[${position}] must be a string, not ${found}`);
-}
-
-/**
- * Refuse what would otherwise be ignored; null is as if it were not given.
- *
- * @template {object} T
- * @param {string} what
- * @param {T | null | undefined} options
- * @param {string[]} known
- * @returns {Partial<T>}  those that are given
- */
-function checkOptions(what, options, known) {
-  const entries = Object.entries(options ?? {});
-  const unknown = entries.map(([key]) => key).find((key) => !known.includes(key));
-  if (unknown !== undefined) {
-    throw new TypeError(`${what} has no option ${unknown}; it has ${known.join(", ")}`);
-  }
-  const given = Object.fromEntries(entries.filter(([, value]) => value != null));
-  return /** @type {Partial<T>} */ (given);
 }

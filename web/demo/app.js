@@ -1,9 +1,10 @@
 /**
  * The page: a search box, texts and files of the visitor's own, and what the browser keeps of them.
  *
- * @import { Progress, StoredIndex, Versions } from "./protocol.js"
- * @import { Extractor, SearchIndex } from "./twinvec.js"
- * @import { TwinvecSearch } from "./twinvec-search.js"
+ * @import { Progress, StoredIndex, Versions } from "../wire/types.js"
+ * @import { Extractor } from "../api/pipeline.js"
+ * @import { SearchIndex } from "../api/search-index.js"
+ * @import { TwinvecSearch } from "../search/element.js"
  * @typedef {{ text: string, id?: string, metadata?: object }} Passage
  */
 
@@ -56,11 +57,10 @@ let unsaved = false;
 
 try {
   // Imported here, so that a module that is missing is told like everything else.
-  const { fetchJson } = await import("./download.js");
-  const { readSections } = await import("./files.js");
-  const { listStored, removeStored } = await import("./twinvec.js");
-  await import("./twinvec-search.js");
-  await chooseIndex(fetchJson);
+  const { readSections } = await import("./read-files.js");
+  const { listStored, removeStored } = await import("../twinvec.js");
+  await import("../twinvec-search.js");
+  await chooseIndex();
   box.addEventListener("loading", (event) => showStep(/** @type {CustomEvent} */ (event).detail));
   page.choices.addEventListener("change", choose);
   choose();
@@ -72,12 +72,12 @@ try {
 /**
  * Search the documentation that `build.py` indexes, or else what `twinvec site` wrote. A host may
  * answer what is not there with a page, and without a connection nothing does.
- *
- * @param {typeof import("./download.js").fetchJson} fetchJson
  */
-async function chooseIndex(fetchJson) {
+async function chooseIndex() {
   const file = new URL("search/index.json", document.baseURI);
-  const found = await fetchJson(file, { cache: "no-cache" }).catch(() => undefined);
+  const found = await fetch(file, { cache: "no-cache" })
+    .then((response) => response.ok && response.json())
+    .catch(() => false);
   box.setAttribute("index", found ? "search/" : "index/");
   box.setAttribute("label", found ? "Search Python's documentation" : "Search this site's texts");
   box.setAttribute("placeholder", found ? "How do I read a file line by line?" : "What is a panda?");
@@ -93,7 +93,7 @@ function choose() {
 }
 
 /**
- * @param {typeof import("./files.js").readSections} readSections
+ * @param {typeof import("./read-files.js").readSections} readSections
  * @param {{ listStored: () => Promise<StoredIndex[]>,
  *   removeStored: (name: string) => Promise<void> }} stored
  */

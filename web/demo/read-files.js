@@ -3,7 +3,7 @@
  *
  * Less thorough than `twinvec index`, whose parsers are not in the page: headings and paragraphs.
  *
- * @import { Section } from "./protocol.js"
+ * @import { Section } from "../wire/types.js"
  */
 
 export const SUFFIXES = [".txt", ".md", ".markdown", ".html", ".htm"];

@@ -5,12 +5,12 @@
  * Authoring Practices: the focus stays in the input, the arrow keys choose among the hits below it,
  * Enter opens one, Escape closes the list.
  *
- * @import { Opened } from "./opening.js"
- * @import { Hit, Progress } from "./protocol.js"
- * @import { SearchIndex } from "./twinvec.js"
+ * @import { Opened } from "./open-index.js"
+ * @import { Hit, Progress } from "../wire/types.js"
+ * @import { SearchIndex } from "../api/search-index.js"
  */
 
-import { open } from "./opening.js";
+import { open } from "./open-index.js";
 
 // Not a <style> element, which a Content-Security-Policy without 'unsafe-inline' would refuse.
 const style = new CSSStyleSheet();
@@ -558,5 +558,3 @@ function make(tag, attributes, ...children) {
   made.append(...children);
   return made;
 }
-
-customElements.define("twinvec-search", TwinvecSearch);

@@ -1,13 +1,15 @@
 /**
  * What a search box opens: an index by its address, and the model that it was built with.
  *
- * @import { ModelInfo, Progress } from "./protocol.js"
- * @import { Extractor, SearchIndex } from "./twinvec.js"
+ * @import { ModelInfo, Progress } from "../wire/types.js"
+ * @import { Extractor } from "../api/pipeline.js"
+ * @import { SearchIndex } from "../api/search-index.js"
  * @typedef {{ extractor: Extractor, index: SearchIndex }} Opened
  */
 
-import { fetchJson } from "./download.js";
-import { pipeline } from "./twinvec.js";
+import { HOME } from "../api/home.js";
+import { fetchJson } from "../storage/download.js";
+import { pipeline } from "../twinvec.js";
 
 /**
  * The pipelines of this page, shared by its search boxes, by what they were opened with.
@@ -21,12 +23,12 @@ const BY_SCRIPTS = ["fetch", "xmlhttprequest", "beacon"];
 
 /**
  * @param {{ base: string | null, index: string, offline: boolean }} asked  addresses as the page
- *   has them; twinvec's folder is that of this module unless given
+ *   has them; twinvec's folder is that of the script unless given
  * @param {(progress: Progress) => void} report
  * @returns {Promise<Opened>}
  */
 export async function open({ base, index: location, offline }, report) {
-  const folder = withSlash(new URL(base ?? import.meta.resolve("./"), document.baseURI));
+  const folder = withSlash(new URL(base ?? HOME, document.baseURI));
   if (folder.origin !== origin) {
     const way = "Put the folder on this site, and name it with the attribute base.";
     throw new TypeError(

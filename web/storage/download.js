@@ -1,14 +1,11 @@
 /**
  * Fetch files of this site; what goes wrong names the file and the way out.
  *
- * Verified files are kept in the browser's Cache Storage, each under its address and SHA-256, so
- * that a second visit downloads nothing of a model. They are hashed again when they are read: that
- * takes 0.2 s for 90 MB, while ONNX Runtime compiles, and what was damaged is downloaded again.
- *
- * @import { ModelFile, Progress } from "./protocol.js"
+ * @import { ModelFile, Progress } from "../wire/types.js"
  */
 
-import { named } from "./client.js";
+import { named } from "../wire/client.js";
+import { hashOf, recall } from "./cache.js";
 
 /**
  * @param {URL} url
@@ -67,75 +64,6 @@ export async function fetchJson(url, options) {
     const way = "does the server answer missing files with a page of its own?";
     throw named("DownloadError", `${url} is not JSON; ${way}`);
   }
-}
-
-const CACHE = "twinvec";
-
-/**
- * Keep a verified file, in place of its earlier versions. Without Cache Storage, as on plain HTTP
- * or on a full disk, nothing is kept.
- *
- * @param {ModelFile} file
- * @param {Uint8Array<ArrayBuffer>} content
- * @returns {Promise<boolean>}  whether it is kept
- */
-export async function keep({ url, sha256 }, content) {
-  try {
-    const cache = await caches.open(CACHE);
-    if (await cache.match(keyOf(url, sha256))) return true;
-    await cache.delete(url, { ignoreSearch: true });
-    await cache.put(keyOf(url, sha256), new Response(content));
-    return true;
-  } catch {
-    return false; // the next visit downloads it again
-  }
-}
-
-/**
- * Drop what is kept below a folder of this site and no longer belongs to it.
- *
- * @param {URL} folder
- * @param {string[]} hashes  SHA-256 of all its files
- * @param {RegExp} [paths]  which paths in the folder are meant; all unless given
- */
-export async function keepOnly(folder, hashes, paths = /./) {
-  try {
-    const cache = await caches.open(CACHE);
-    const ours = (await cache.keys()).filter(({ url }) => {
-      const path = new URL(url).href.replace(/\?.*/, "").slice(folder.href.length);
-      return url.startsWith(folder.href) && paths.test(path);
-    });
-    const old = ours.filter(({ url }) => !hashes.includes(new URL(url).search.slice(1)));
-    await Promise.all(old.map((request) => cache.delete(request)));
-  } catch {
-    // nothing is kept here
-  }
-}
-
-/**
- * @param {ModelFile} file
- * @returns {Promise<Uint8Array<ArrayBuffer> | undefined>}
- */
-async function recall({ url, bytes, sha256 }) {
-  try {
-    const cache = await caches.open(CACHE);
-    const response = await cache.match(keyOf(url, sha256));
-    if (!response) return undefined;
-    const content = new Uint8Array(await response.arrayBuffer());
-    if (content.length === bytes && (await hashOf(content)) === sha256) return content;
-    await cache.delete(keyOf(url, sha256));
-  } catch {
-    // it is downloaded
-  }
-  return undefined;
-}
-
-/**
- * @param {string} url
- * @param {string} sha256
- */
-function keyOf(url, sha256) {
-  return `${url}?${sha256}`;
 }
 
 /**
@@ -224,10 +152,4 @@ async function* parts(response) {
     if (done) return;
     yield value;
   }
-}
-
-/** @param {Uint8Array<ArrayBuffer>} content */
-async function hashOf(content) {
-  const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", content));
-  return Array.from(hash, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }

@@ -6,10 +6,10 @@
  * An index's files never change under their names, and `index.json`, which lists them, is replaced
  * in one step after them. So at every moment the folder holds one whole index, or none.
  *
- * @import { Part, StoredIndex } from "./protocol.js"
+ * @import { Part, StoredIndex } from "../wire/types.js"
  */
 
-import { named } from "./client.js";
+import { named } from "../wire/client.js";
 
 const MANIFEST = "index.json";
 const SUFFIX = ".index"; // so that every name is one that a folder may have, ".." too

@@ -4,7 +4,8 @@
  * Requests carry an id, so that any number may be under way. A worker that dies rejects all of
  * them, and whatever is asked of it later.
  *
- * @import { Abort, ErrorData, Progress, Reply, Request } from "./protocol.js"
+ * @import { Abort, ErrorData, Reply, Request } from "./protocol.js"
+ * @import { Progress } from "./types.js"
  */
 
 /**

@@ -1,12 +1,14 @@
 /**
  * What Python sees of a loaded model: its tokenizer and its sessions.
  *
- * @import { Device, ModelFile, ModelInfo, OpenedSession, Output, Progress, Run, SessionMethods, Weights } from "./protocol.js"
+ * @import { SessionMethods } from "../wire/protocol.js"
+ * @import { Device, ModelFile, ModelInfo, OpenedSession, Output, Progress, Run, Weights } from "../wire/types.js"
  * @typedef {(progress: Progress) => void} Report
  */
 
-import { Client, named } from "./client.js";
-import { fetchJson, fetchVerified, keep, keepOnly } from "./download.js";
+import { keep, keepOnly } from "../storage/cache.js";
+import { fetchJson, fetchVerified } from "../storage/download.js";
+import { Client, named } from "../wire/client.js";
 
 const GIBIBYTE = 2 ** 30;
 
@@ -25,7 +27,7 @@ export async function openModel(base, name, asked, device, report) {
   const build = device === "webgpu" ? "onnxruntime-webgpu" : "onnxruntime-web";
   const runtime = new URL(`runtime/${build}/`, base).href;
   const startSession = () => {
-    const client = /** @type {Client<SessionMethods>} */ (new Client(new URL("session.js", base)));
+    const client = /** @type {Client<SessionMethods>} */ (new Client(new URL("workers/session.js", base)));
     client.request("start", { runtime, device }).catch(() => {}); // told by what is asked of it next
     return client;
   };

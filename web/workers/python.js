@@ -1,17 +1,18 @@
 /**
  * The worker in which Python runs: boots Pyodide while the model loads, then passes requests on.
  *
- * @import { Handlers } from "./client.js"
- * @import { Device, Progress, Versions, WorkerMethods } from "./protocol.js"
+ * @import { Handlers } from "../wire/client.js"
+ * @import { WorkerMethods } from "../wire/protocol.js"
+ * @import { Device, Progress, Versions } from "../wire/types.js"
  * @typedef {Awaited<ReturnType<typeof openModel>>} OpenedModel
  * @typedef {(progress: Progress) => void} Report
  */
 
-import { errorFromData, serve } from "./client.js";
-import { fetchFile } from "./download.js";
-import { IndexFolder } from "./folder.js";
-import { openModel } from "./host.js";
-import { store, StoredFolder } from "./stored.js";
+import { fetchFile } from "../storage/download.js";
+import { store, StoredFolder } from "../storage/stored-index.js";
+import { errorFromData, serve } from "../wire/client.js";
+import { openModel } from "./model.js";
+import { IndexFolder } from "./remote-index.js";
 
 /** @type {import("pyodide").PyodideInterface} */
 let pyodide;

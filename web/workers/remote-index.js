@@ -1,11 +1,12 @@
 /**
  * The files of an index, as Python reads them in the browser: whole shards, and ranges of others.
  *
- * @import { Part, Shard } from "./protocol.js"
+ * @import { Part, Shard } from "../wire/types.js"
  */
 
-import { named } from "./client.js";
-import { fetchFile, fetchRange, fetchVerified, keep, keepOnly } from "./download.js";
+import { keep, keepOnly } from "../storage/cache.js";
+import { fetchFile, fetchRange, fetchVerified } from "../storage/download.js";
+import { named } from "../wire/client.js";
 
 const SHARD = /^[a-z]+-[0-9a-f]{16}\.(npy|jsonl)$/;
 /** So many whole shards are held, of a server that has no ranges. */

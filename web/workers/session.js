@@ -2,14 +2,15 @@
  * A worker that holds one single-threaded ONNX Runtime session.
  *
  * Several such workers use several cores without cross-origin isolation, which many static hosts
- * do not give. A session does one run at a time; `host.js` queues them.
+ * do not give. A session does one run at a time; `model.js` queues them.
  *
- * @import { Handlers } from "./client.js"
- * @import { Device, SessionMethods, Weights } from "./protocol.js"
+ * @import { Handlers } from "../wire/client.js"
+ * @import { SessionMethods } from "../wire/protocol.js"
+ * @import { Device, Weights } from "../wire/types.js"
  */
 
-import { named, serve } from "./client.js";
-import { fetchVerified } from "./download.js";
+import { fetchVerified } from "../storage/download.js";
+import { named, serve } from "../wire/client.js";
 
 /** An ONNX model of one `Identity`. */
 const SMALLEST = "CAg6NwoQCgF4EgF5IghJZGVudGl0eRIBZ1oPCgF4EgoKCAgBEgQKAggBYg8KAXkSCgoICAESBAoCCAFCBAoAEBE=";

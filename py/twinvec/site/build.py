@@ -1,4 +1,4 @@
-"""Write a folder that any static host can serve: runtime, model, page and a sample index.
+"""Write a folder that any static host can serve: runtime, model, scripts and a sample index.
 
 Everything in it is pinned by version and SHA-256 and verified before it is copied; nothing in it
 asks another origin for anything.
@@ -21,6 +21,7 @@ from twinvec.index.writing.shards import check_folder, replace_folder
 from twinvec.model.reference import record
 from twinvec.site.bytecode import compiled, numpy_sources, stdlib_sources, twinvec_sources
 from twinvec.site.compress import brotli_of, precompress
+from twinvec.site.scripts import DOORS, WORKERS, write_scripts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -47,21 +48,20 @@ SITE_MARK = "runtime/twinvec.zip"
 """What a folder holds that is a site of twinvec's."""
 
 _OWNED = ("models", "runtime")
-_WEB_FILES = ("*.html", "*.css", "*.js", "*.svg")
 
 _LARGE = 50_000  # bytes
 
-_PARTS = {
-    "Pyodide": "runtime/pyodide/pyodide*",
-    "standard library": "runtime/pyodide/python_stdlib.zip*",
-    "NumPy": "runtime/numpy.zip*",
-    "twinvec": "runtime/twinvec.zip*",
-    "ONNX Runtime Web": "runtime/onnxruntime-web/*",
-    "WebGPU, if asked": "runtime/onnxruntime-webgpu/*",
-    "tokenizers": "runtime/tokenizers/*",
-    "page": "*.*",
-    "model": "models/**/*",
-    "index": "index/*",
+_PARTS: dict[str, tuple[str, ...]] = {
+    "Pyodide": ("runtime/pyodide/pyodide*",),
+    "standard library": ("runtime/pyodide/python_stdlib.zip*",),
+    "NumPy": ("runtime/numpy.zip*",),
+    "twinvec": ("runtime/twinvec.zip*",),
+    "ONNX Runtime Web": ("runtime/onnxruntime-web/*",),
+    "WebGPU, if asked": ("runtime/onnxruntime-webgpu/*",),
+    "tokenizers": ("runtime/tokenizers/*",),
+    "scripts": (*DOORS, *WORKERS),
+    "model": ("models/**/*",),
+    "index": ("index/*",),
 }
 """Part of a site -> where its files are."""
 
@@ -142,9 +142,9 @@ def build_site(
     """
     if not web.is_dir():
         raise TwinvecError(f"{web} is not there; build from a checkout of twinvec: python build.py")
-    pages = [file for pattern in _WEB_FILES for file in web.glob(pattern)]
     if not (out / SITE_MARK).is_file():
-        _refuse_others(out, [*_OWNED, *(file.name for file in pages)])
+        _refuse_others(out, [*_OWNED, *DOORS])
+    _refuse_other_workers(out)
     check_folder(out / "index")
     first = resolve(model, dtype=dtypes[0])
     model = model or first[1].name  # where another model stands in, it does so for every dtype
@@ -159,8 +159,7 @@ def build_site(
     files = [file for file in written if ".onnx" not in file.name]  # nor external data
     large = [file for file in files if file.stat().st_size > _LARGE]
     written.update(precompress(large, web))
-    for file in pages:
-        shutil.copyfile(file, out / file.name)
+    written.update(write_scripts(out, web))
     for owned in _OWNED:
         for file in (out / owned).rglob("*"):
             if file.is_file() and file not in written:
@@ -182,6 +181,13 @@ def _refuse_others(out: Path, names: Sequence[str]) -> None:
         )
 
 
+def _refuse_other_workers(out: Path) -> None:
+    """Protect a user's `workers` folder, also in a site that has none of twinvec's yet."""
+    own = {(out / name).name for name in WORKERS}
+    others = [file for file in (out / "workers").glob("*") if file.name not in own]
+    _refuse_others(out, [f"workers/{file.name}" for file in others])
+
+
 def _kept_index(folder: Path, embedder: Embedder) -> Index | None:
     """Load an index that somebody put there, if its texts are not the sample's."""
     if not (folder / "index.json").exists():
@@ -201,8 +207,9 @@ def _kept_index(folder: Path, embedder: Embedder) -> Index | None:
 def sizes(out: Path) -> dict[str, tuple[int, int]]:
     """Measure the parts of a site: bytes, and bytes to send where the server sends Brotli."""
     found = {}
-    for part, pattern in _PARTS.items():
-        files = [file for file in out.glob(pattern) if file.is_file() and file.suffix != ".br"]
+    for part, patterns in _PARTS.items():
+        matches = (file for pattern in patterns for file in out.glob(pattern))
+        files = [file for file in matches if file.is_file() and file.suffix != ".br"]
         twins = [twin if (twin := brotli_of(file)).is_file() else file for file in files]
         raw, sent = (sum(file.stat().st_size for file in some) for some in (files, twins))
         if files:

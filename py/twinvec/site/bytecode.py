@@ -82,7 +82,7 @@ def compiled(name: str, sources: Mapping[str, bytes], web: Path) -> Path:
     Raises:
         TwinvecError: Node is missing, or it failed.
     """
-    compiler = web / "compile.mjs"
+    compiler = web / "tools" / "compile.mjs"
     lock = web / "package-lock.json"  # which names Pyodide's version, so CPython's
     parts = [Path(__file__).read_bytes(), compiler.read_bytes(), lock.read_bytes()]
     for path in sorted(sources):

@@ -35,7 +35,7 @@ def precompress(files: Sequence[Path], web: Path) -> Iterator[Path]:
     kept = {file: cache / f"{sha256_of(file)}.br" for file in files}
     missing = {file: target for file, target in kept.items() if not target.is_file()}
     if missing:
-        _compress(missing, web / "brotli.mjs")
+        _compress(missing, web / "tools" / "brotli.mjs")
     for file, compressed in kept.items():
         twin = brotli_of(file)
         if not twin.is_file() or sha256_of(twin) != sha256_of(compressed):

@@ -33,11 +33,11 @@ def test_folders_of_others_are_left_alone(tmp_path: Path) -> None:
     assert theirs.read_bytes() == b"precious"
 
 
-def test_a_page_of_others_is_left_alone(tmp_path: Path) -> None:
-    (tmp_path / "index.html").write_text("mine", encoding="utf-8")
-    with pytest.raises(TwinvecError, match=r"index\.html is there and not twinvec's"):
+def test_a_script_of_others_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "sw.js").write_text("mine", encoding="utf-8")
+    with pytest.raises(TwinvecError, match=r"sw\.js is there and not twinvec's"):
         build_site(tmp_path)
-    assert [file.name for file in tmp_path.iterdir()] == ["index.html"]
+    assert [file.name for file in tmp_path.iterdir()] == ["sw.js"]
 
 
 @pytest.fixture(scope="module")

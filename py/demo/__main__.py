@@ -1,0 +1,49 @@
+"""Build the demo into a site that `twinvec site` wrote: its page, and the corpus to search.
+
+::
+
+    python -m demo DIST
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from pathlib import Path
+
+from demo.python_docs import index_stdlib
+from twinvec.embedder import Embedder
+from twinvec.index.format import MANIFEST, Manifest
+
+WEB = Path(__file__).parents[2] / "web" / "demo"
+
+
+def write_page(site: Path) -> None:
+    """Copy the page to the site's root, and its scripts and style to `demo/`."""
+    folder = site / "demo"
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(WEB, folder, ignore=shutil.ignore_patterns("index.html"))
+    shutil.copyfile(WEB / "index.html", site / "index.html")
+
+
+def write_index(site: Path) -> None:
+    """Index Python's documentation into `search/`, with the site's first model."""
+    out = site / "search"
+    manifest = json.loads((site / "models" / "manifest.json").read_bytes())
+    embedder = Embedder.from_pretrained(manifest["models"][0]["name"])
+    embedded = index_stdlib(out, embedder)
+    embedder.close()
+    count = Manifest.from_json((out / MANIFEST).read_bytes()).count
+    print(f"{out} is ready: {count:,} passages of the standard library, {embedded:,} embedded.")
+
+
+def main() -> None:
+    """Build the demo into the site that the command line names."""
+    site = Path(sys.argv[1])
+    write_page(site)
+    write_index(site)
+
+
+if __name__ == "__main__":
+    main()

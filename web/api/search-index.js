@@ -1,0 +1,164 @@
+/**
+ * An index that Python holds in the worker.
+ *
+ * @import { Document, Hit, Metadata, OpenedIndex, Progress } from "../wire/types.js"
+ * @import { WorkerMethods } from "../wire/protocol.js"
+ * @import { Client } from "../wire/client.js"
+ */
+
+import { asList, checkOptions } from "./options.js";
+
+/** An index that Python holds in the worker; see `openIndex`. */
+export class SearchIndex {
+  #worker;
+  #handle;
+  #url;
+  #disposed = false;
+  /**
+   * The end of the last change.
+   *
+   * @type {Promise<unknown>}
+   */
+  #last = Promise.resolve();
+
+  /**
+   * @param {Client<WorkerMethods>} worker
+   * @param {OpenedIndex} opened
+   * @param {string} [url]
+   */
+  constructor(worker, { handle, size, lexical }, url) {
+    this.#worker = worker;
+    this.#handle = handle;
+    this.#url = url;
+    /** How many documents it has. */
+    this.size = size;
+    /** Whether it has terms, for the modes "lexical" and "hybrid". */
+    this.lexical = lexical;
+  }
+
+  /**
+   * Embed texts and append them.
+   *
+   * @param {string | string[]} texts
+   * @param {{ ids?: string[], metadata?: Metadata[],
+   *   progress_callback?: (progress: Progress) => void, signal?: AbortSignal }} [options]
+   *   `ids` are the texts' positions unless given; aborted, it adds nothing
+   * @returns {Promise<{ truncated: number }>}  how many of all texts that were added so far were too
+   *   long for the model, and lost their tail
+   */
+  async add(texts, options) {
+    const known = ["ids", "metadata", "progress_callback", "signal"];
+    const given = checkOptions("add", options, known);
+    const { ids, metadata, progress_callback: onProgress = () => {}, signal } = given;
+    const params = { handle: this.#held(), texts: asList(texts), ids, metadata };
+    const { truncated, size } = await this.#inTurn(() =>
+      this.#worker.request("add", params, { onProgress, signal }),
+    );
+    this.size = size;
+    return { truncated };
+  }
+
+  /**
+   * Remove documents.
+   *
+   * @param {string[]} ids
+   */
+  async remove(ids) {
+    const params = { handle: this.#held(), ids };
+    const { size } = await this.#inTurn(() => this.#worker.request("remove", params));
+    this.size = size;
+  }
+
+  /**
+   * Keep the index in this browser, in place of what it keeps under this name; see `openIndex`,
+   * `listStored` and `removeStored`. Where there is no room for it this is a StorageError. What was
+   * opened by this name goes on with the new files.
+   *
+   * @param {string} name
+   */
+  async save(name) {
+    const params = { handle: this.#held(), name };
+    await this.#inTurn(() => this.#worker.request("saveIndex", params));
+  }
+
+  /**
+   * Give the index as one file, which `openIndex` and, in Python, `Index.load("name.zip")` open.
+   *
+   * @returns {Promise<Blob>}
+   */
+  async export() {
+    const params = { handle: this.#held() };
+    const content = await this.#inTurn(() => this.#worker.request("exportIndex", params));
+    return new Blob([content], { type: "application/zip" });
+  }
+
+  /**
+   * Download all files of an index that was opened by its address, for visits without a
+   * connection. Where they cannot be kept this is a StorageError.
+   *
+   * @param {{ progress_callback?: (progress: Progress) => void }} [options]  told of bytes
+   */
+  async keepOffline(options) {
+    const given = checkOptions("keepOffline", options, ["progress_callback"]);
+    const { progress_callback: onProgress = () => {} } = given;
+    if (this.#url === undefined) throw new TypeError("this index was not opened by an address");
+    await this.#worker.request("keepOffline", { url: this.#url }, { onProgress });
+  }
+
+  /**
+   * Read documents in the index's order, as `slice` of an array of all would give them.
+   *
+   * @param {number} [start]
+   * @param {number} [stop]
+   * @returns {Promise<Document[]>}
+   */
+  async documents(start = 0, stop) {
+    return this.#worker.request("documents", { handle: this.#held(), start, stop });
+  }
+
+  /**
+   * Rank the documents for a query, best first.
+   *
+   * @param {string | Float32Array} query  a text, or a vector
+   * @param {{ k?: number, filter?: Record<string, any>,
+   *   mode?: "semantic" | "lexical" | "hybrid" }} [options]  `k` hits at most; `filter` keeps
+   *   documents whose metadata have a value, or one of several, by key; `mode` ranks by meaning
+   *   unless given, by the words of a text, or by both
+   * @returns {Promise<Hit[]>}
+   */
+  async search(query, options) {
+    const given = checkOptions("search", options, ["k", "filter", "mode"]);
+    const { k = 10, filter, mode = "semantic" } = given;
+    if (typeof query !== "string" && !(query instanceof Float32Array)) {
+      throw new TypeError("query must be a string or a Float32Array");
+    }
+    if (!Number.isInteger(k) || k < 1) throw new TypeError(`k must be a whole number >= 1, not ${k}`);
+    return this.#worker.request("search", { handle: this.#held(), query, k, filter, mode });
+  }
+
+  /** Give its memory back; what was asked of it before is still answered, and nothing after. */
+  async dispose() {
+    if (this.#disposed) return;
+    const handle = this.#held();
+    this.#disposed = true;
+    await this.#inTurn(() => this.#worker.request("closeIndex", { handle }));
+  }
+
+  /**
+   * Change or save it only when what was asked before is done, so that nothing added is missed.
+   *
+   * @template T
+   * @param {() => Promise<T>} work
+   * @returns {Promise<T>}
+   */
+  #inTurn(work) {
+    const done = this.#last.then(work);
+    this.#last = done.catch(() => {});
+    return done;
+  }
+
+  #held() {
+    if (this.#disposed) throw new TypeError("this index was disposed of; open it again");
+    return this.#handle;
+  }
+}

@@ -1,0 +1,63 @@
+/** Dense arrays, and how alike two vectors are. */
+
+/**
+ * A dense array.
+ *
+ * `dims` its shape, `type` "float32", or "int8" or "uint8" where vectors were quantized, `data` its
+ * elements in row-major order, `size` how many there are.
+ */
+export class Tensor {
+  /**
+   * @param {number[]} dims
+   * @param {Float32Array | Int8Array | Uint8Array} data
+   */
+  constructor(dims, data) {
+    this.dims = dims;
+    this.type = data.constructor.name.replace("Array", "").toLowerCase();
+    this.data = data;
+    this.size = data.length;
+  }
+
+  /**
+   * Copy into nested arrays, one level a dimension.
+   *
+   * @returns {any[]}
+   */
+  tolist() {
+    /** @type {any[]} */
+    let list = Array.from(this.data);
+    for (const length of this.dims.slice(1).reverse()) {
+      const rows = length === 0 ? 0 : list.length / length;
+      list = Array.from({ length: rows }, (_, row) => list.slice(row * length, (row + 1) * length));
+    }
+    return list;
+  }
+}
+
+/**
+ * @param {ArrayLike<number>} a
+ * @param {ArrayLike<number>} b
+ * @returns {number}
+ */
+export function dot(a, b) {
+  if (a.length !== b.length) {
+    throw new TypeError(`vectors of ${a.length} and ${b.length} dims are not comparable`);
+  }
+  let sum = 0;
+  for (let i = 0; i < a.length; i++) {
+    sum += /** @type {number} */ (a[i]) * /** @type {number} */ (b[i]);
+  }
+  return sum;
+}
+
+/**
+ * Cosine similarity; 0 where a vector is zero.
+ *
+ * @param {ArrayLike<number>} a
+ * @param {ArrayLike<number>} b
+ * @returns {number}
+ */
+export function cos_sim(a, b) {
+  const norms = Math.sqrt(dot(a, a)) * Math.sqrt(dot(b, b));
+  return dot(a, b) / Math.max(norms, 1e-24);
+}
