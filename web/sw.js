@@ -37,7 +37,9 @@ worker.addEventListener("message", (event) => {
 /** @param {Request} request */
 function isOurs({ method, url, headers }) {
   const inScope = url.startsWith(worker.registration.scope);
-  return inScope && method === "GET" && !headers.has("Range") && !ELSEWHERE.test(new URL(url).pathname);
+  return (
+    inScope && method === "GET" && !headers.has("Range") && !ELSEWHERE.test(new URL(url).pathname)
+  );
 }
 
 /** @param {Request} request */

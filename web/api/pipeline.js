@@ -67,12 +67,21 @@ export async function pipeline(task, model, options) {
   }
   const known = ["dtype", "device", "progress_callback", "base", "max_length", "truncate_dim"];
   const given = checkOptions("pipeline", options, [...known, "self_check"]);
-  const { dtype, base = HOME, max_length, truncate_dim, self_check = true, device = "wasm" } = given;
+  const {
+    dtype,
+    base = HOME,
+    max_length,
+    truncate_dim,
+    self_check = true,
+    device = "wasm",
+  } = given;
   if (device !== "wasm" && device !== "webgpu") {
     throw new TypeError(`device must be "wasm" or "webgpu", not ${JSON.stringify(device)}`);
   }
   if (device === "webgpu" && !self_check) {
-    throw new TypeError('the device "webgpu" needs the self-check, which finds out if it can be used');
+    throw new TypeError(
+      'the device "webgpu" needs the self-check, which finds out if it can be used',
+    );
   }
   const callback = given.progress_callback ?? (() => {});
   const folder = new URL(`${base}`.replace(/\/*$/, "/"), page()).href;
@@ -155,6 +164,12 @@ function withTotal(callback) {
       sum.total += one.total;
     }
     const progress = (100 * sum.loaded) / sum.total;
-    callback({ status: "progress_total", name, progress, ...sum, files: Object.fromEntries(files) });
+    callback({
+      status: "progress_total",
+      name,
+      progress,
+      ...sum,
+      files: Object.fromEntries(files),
+    });
   };
 }

@@ -132,7 +132,8 @@ export class SearchIndex {
     if (typeof query !== "string" && !(query instanceof Float32Array)) {
       throw new TypeError("query must be a string or a Float32Array");
     }
-    if (!Number.isInteger(k) || k < 1) throw new TypeError(`k must be a whole number >= 1, not ${k}`);
+    if (!Number.isInteger(k) || k < 1)
+      throw new TypeError(`k must be a whole number >= 1, not ${k}`);
     return this.#worker.request("search", { handle: this.#held(), query, k, filter, mode });
   }
 

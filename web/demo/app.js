@@ -80,14 +80,18 @@ async function chooseIndex() {
     .catch(() => false);
   box.setAttribute("index", found ? "search/" : "index/");
   box.setAttribute("label", found ? "Search Python's documentation" : "Search this site's texts");
-  box.setAttribute("placeholder", found ? "How do I read a file line by line?" : "What is a panda?");
+  box.setAttribute(
+    "placeholder",
+    found ? "How do I read a file line by line?" : "What is a panda?",
+  );
   page.siteName.textContent = found ? "Python's documentation" : "this site's texts";
 }
 
 function choose() {
   const chosen = new FormData(page.choices);
   const mode = `${chosen.get("mode")}`;
-  if (mode === "hybrid") box.removeAttribute("mode"); // what an index without terms cannot do
+  if (mode === "hybrid")
+    box.removeAttribute("mode"); // what an index without terms cannot do
   else box.setAttribute("mode", mode);
   box.searchIndex = chosen.get("corpus") === "own" ? own : undefined;
 }
@@ -126,7 +130,8 @@ function start(readSections, { listStored, removeStored }) {
    */
   async function replaceOwn(source, name) {
     const index = await (await opened()).openIndex(source);
-    const lost = own && unsaved && `Your texts (${own.size}) are not kept. Open “${name}” without them?`;
+    const lost =
+      own && unsaved && `Your texts (${own.size}) are not kept. Open “${name}” without them?`;
     if (lost && !confirm(lost)) {
       await index.dispose();
       return `“${name}” was not opened: keep your texts first`;
@@ -150,7 +155,7 @@ function start(readSections, { listStored, removeStored }) {
     before.delete(undefined);
     const old = (await index.documents()).filter(({ metadata }) => before.has(metadata.source));
     if (old.length > 0) await index.remove(old.map(({ id }) => id)); // a newer version of a file
-    for (let done = 0; done < passages.length; ) {
+    for (let done = 0; done < passages.length;) {
       const chunk = passages.slice(done, done + CHUNK);
       const ids = chunk.flatMap(({ id }) => (id === undefined ? [] : [id]));
       const metadata = chunk.map((one) => one.metadata ?? {});
@@ -223,7 +228,11 @@ function start(readSections, { listStored, removeStored }) {
       ...kept.map(({ name, size, bytes }) => {
         const note = `${counted(size, "passage")}, ${Math.ceil(bytes / 1000).toLocaleString("en")} kB`;
         const open = element("button", { type: "button", "aria-label": `Open ${name}` }, "Open");
-        const remove = element("button", { type: "button", "aria-label": `Delete ${name}` }, "Delete");
+        const remove = element(
+          "button",
+          { type: "button", "aria-label": `Delete ${name}` },
+          "Delete",
+        );
         open.addEventListener("click", () => tell(() => replaceOwn({ stored: name }, name)));
         remove.addEventListener("click", () =>
           tell(async () => {
@@ -232,7 +241,14 @@ function start(readSections, { listStored, removeStored }) {
             return `“${name}” deleted`;
           }),
         );
-        return element("li", {}, element("strong", {}, name), element("small", {}, note), open, remove);
+        return element(
+          "li",
+          {},
+          element("strong", {}, name),
+          element("small", {}, note),
+          open,
+          remove,
+        );
       }),
     );
   }
@@ -311,7 +327,9 @@ function start(readSections, { listStored, removeStored }) {
 function described(versions, size) {
   const { model, dtype, parity, deviation, python, pyodide, onnxruntime, sessions } = versions;
   const checked =
-    deviation === undefined ? "" : ` Its vectors were checked: ${deviation.toExponential(1)} from CPython's.`;
+    deviation === undefined
+      ? ""
+      : ` Its vectors were checked: ${deviation.toExponential(1)} from CPython's.`;
   return (
     `${counted(size, "passage")}. Answered by ${model} (${dtype}: ${parity} parity), Python ${python} ` +
     `in Pyodide ${pyodide}, ONNX Runtime Web ${onnxruntime}, ${counted(sessions, "session")}.${checked}`

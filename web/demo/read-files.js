@@ -10,7 +10,8 @@ export const SUFFIXES = [".txt", ".md", ".markdown", ".html", ".htm"];
 
 const HEADING = /^(#{1,6})\s+(.*?)\s*#*$/;
 const FENCE = /^\s*(```|~~~)/;
-const NO_CONTENT = "script, style, nav, noscript, template, svg, canvas, iframe, select, button, [hidden]";
+const NO_CONTENT =
+  "script, style, nav, noscript, template, svg, canvas, iframe, select, button, [hidden]";
 const BLOCKS =
   "h1, h2, h3, h4, h5, h6, p, li, dt, dd, td, th, pre, blockquote, figcaption, div, section, body";
 

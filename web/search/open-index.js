@@ -59,7 +59,8 @@ async function suiting(fingerprint, base) {
   /** @type {ModelInfo | undefined} */
   const info = models.find((/** @type {{ name: string }} */ { name }) => name === model);
   const [dtype] =
-    Object.entries(info?.weights ?? {}).find(([, file]) => info?.files[file]?.sha256 === sha256) ?? [];
+    Object.entries(info?.weights ?? {}).find(([, file]) => info?.files[file]?.sha256 === sha256) ??
+    [];
   const limits = { max_length, truncate_dim: dim === info?.dim ? undefined : dim };
   // Where nothing suits, the site's default is loaded, and refused with the reason.
   return info ? { base: base.href, model, dtype, ...limits } : { base: base.href };
@@ -92,9 +93,13 @@ async function serveOffline(base) {
     const registration = await navigator.serviceWorker.register(new URL("sw.js", base));
     const worker = registration.installing ?? registration.waiting ?? registration.active;
     while (worker && worker.state !== "activated" && worker.state !== "redundant") {
-      await new Promise((resolve) => worker.addEventListener("statechange", resolve, { once: true }));
+      await new Promise((resolve) =>
+        worker.addEventListener("statechange", resolve, { once: true }),
+      );
     }
-    const entries = /** @type {PerformanceResourceTiming[]} */ (performance.getEntriesByType("resource"));
+    const entries = /** @type {PerformanceResourceTiming[]} */ (
+      performance.getEntriesByType("resource")
+    );
     const loaded = entries.filter(({ initiatorType }) => !BY_SCRIPTS.includes(initiatorType));
     registration.active?.postMessage([document.URL, ...loaded.map(({ name }) => name)]);
   } catch (error) {

@@ -25,7 +25,11 @@ export async function listStored() {
     const listed = await manifestOf(folder);
     if (!listed) continue; // never finished
     const bytes = shardsOf(listed).reduce((sum, shard) => sum + shard.bytes, 0);
-    found.push({ name: decodeURIComponent(name.slice(0, -SUFFIX.length)), size: listed.count, bytes });
+    found.push({
+      name: decodeURIComponent(name.slice(0, -SUFFIX.length)),
+      size: listed.count,
+      bytes,
+    });
   }
   return found.sort((a, b) => (a.name < b.name ? -1 : 1));
 }

@@ -27,7 +27,9 @@ export async function openModel(base, name, asked, device, report) {
   const build = device === "webgpu" ? "onnxruntime-webgpu" : "onnxruntime-web";
   const runtime = new URL(`runtime/${build}/`, base).href;
   const startSession = () => {
-    const client = /** @type {Client<SessionMethods>} */ (new Client(new URL("workers/session.js", base)));
+    const client = /** @type {Client<SessionMethods>} */ (
+      new Client(new URL("workers/session.js", base))
+    );
     client.request("start", { runtime, device }).catch(() => {}); // told by what is asked of it next
     return client;
   };
@@ -72,7 +74,10 @@ export async function openModel(base, name, asked, device, report) {
     const weights = await loaded.grow(startSession, opened.weights);
     await Promise.all(files.map((file, i) => keep(file, /** @type {Weights} */ (weights[i]).data)));
     const known = models.flatMap((one) => Object.values(one.files));
-    await keepOnly(new URL("models/", base), known.map(({ sha256 }) => sha256));
+    await keepOnly(
+      new URL("models/", base),
+      known.map(({ sha256 }) => sha256),
+    );
   };
   return { loaded, settle };
 }

@@ -83,7 +83,9 @@ const handlers = {
     const location = temporary().replace(".zip", "");
     try {
       await ask("save", { handle, location });
-      const names = pyodide.FS.readdir(location).filter((/** @type {string} */ file) => !/^\.+$/.test(file));
+      const names = pyodide.FS.readdir(location).filter(
+        (/** @type {string} */ file) => !/^\.+$/.test(file),
+      );
       const read = (/** @type {string} */ file) => () => pyodide.FS.readFile(`${location}/${file}`);
       const files = new Map(names.map((/** @type {string} */ file) => [file, read(file)]));
       await store(name, files, () => ask("saved", { handle, url: STORED + name }));
@@ -94,7 +96,11 @@ const handlers = {
   },
 
   async keepOffline({ url }, report) {
-    await folders.get(url)?.keepOffline((loaded, total) => report({ status: "progress", progress: (100 * loaded) / total, loaded, total }));
+    await folders
+      .get(url)
+      ?.keepOffline((loaded, total) =>
+        report({ status: "progress", progress: (100 * loaded) / total, loaded, total }),
+      );
     return { value: undefined };
   },
 

@@ -72,7 +72,10 @@ export class IndexFolder {
       const wanted = this.#file(shard);
       if (!(await keep(wanted, await fetchVerified(wanted, () => {})))) {
         const what = `${this.#url} (${(total / 1e6).toFixed(1)} MB) cannot be kept for offline use`;
-        throw named("StorageError", `${what}: the disk is full, or this browser keeps nothing here`);
+        throw named(
+          "StorageError",
+          `${what}: the disk is full, or this browser keeps nothing here`,
+        );
       }
       report((loaded += shard.bytes), total);
     }

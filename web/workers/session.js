@@ -13,7 +13,8 @@ import { fetchVerified } from "../storage/download.js";
 import { named, serve } from "../wire/client.js";
 
 /** An ONNX model of one `Identity`. */
-const SMALLEST = "CAg6NwoQCgF4EgF5IghJZGVudGl0eRIBZ1oPCgF4EgoKCAgBEgQKAggBYg8KAXkSCgoICAESBAoCCAFCBAoAEBE=";
+const SMALLEST =
+  "CAg6NwoQCgF4EgF5IghJZGVudGl0eRIBZ1oPCgF4EgoKCAgBEgQKAggBYg8KAXkSCgoICAESBAoCCAFCBAoAEBE=";
 
 /** Execution provider -> the build of ONNX Runtime that has it. */
 const BUILDS = {
