@@ -25,6 +25,7 @@ WEB = ROOT / "web"
 DIST = ROOT / "dist"
 BENCH = ROOT / "tests" / "bench"
 TSC_PROJECTS = ("tsconfig.page.json", "tsconfig.worker.json")
+PRETTIER_FILES = ("web/**/*.{js,mjs,css,html,json}", "tests/**/*.{js,html}")
 
 FIND_BROWSER = """
 from pathlib import Path
@@ -118,9 +119,16 @@ def check() -> None:
     run(BIN / "ruff", "format", "--check", ".")
     run(BIN / "ruff", "check", ".")
     run(BIN / "mypy")
-    for project in TSC_PROJECTS:
-        run(npm("npx"), "tsc", "-p", project, cwd=WEB)
+    check_javascript()
     run(BIN / "python", "-m", "pytest", "-q", "-m", "not browser")
+
+
+def check_javascript() -> None:
+    """Run the formatter, the linter and the type checker of the JavaScript sources."""
+    run(npm_tool("prettier"), "--config", WEB / ".prettierrc.json", "--check", *PRETTIER_FILES)
+    run(npm_tool("eslint"), "--config", WEB / "eslint.config.js", "web", "tests")
+    for project in TSC_PROJECTS:
+        run(npm_tool("tsc"), "-p", WEB / project)
 
 
 def install_peers() -> None:
@@ -162,11 +170,17 @@ def install_browser() -> None:
     )
 
 
-def npm(tool: str = "npm") -> str:
-    """Find npm or npx."""
-    return shutil.which(tool) or fail(
-        f"{tool} is needed and not on the PATH; install Node.js, which brings it"
+def npm() -> str:
+    """Find npm."""
+    return shutil.which("npm") or fail(
+        "npm is needed and not on the PATH; install Node.js, which brings it"
     )
+
+
+def npm_tool(name: str) -> str:
+    """Find a tool that npm installed into `web/node_modules`."""
+    folder = WEB / "node_modules" / ".bin"
+    return shutil.which(name, path=folder) or fail(f"{name} is missing in {folder}")
 
 
 def run(*command: str | Path, cwd: Path = ROOT) -> None:

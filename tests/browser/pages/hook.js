@@ -1,3 +1,5 @@
+/* global pyodide */
+
 // Appended to a copy of the site's `workers/python.js`, so that tests can run code in that worker:
 // the body of an async function with the parameters `pyodide` and `payload`.
 
