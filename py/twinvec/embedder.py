@@ -15,7 +15,7 @@ from twinvec.encoding.pooling import normalize, pool, pooling_mode
 from twinvec.encoding.tokenizer import Tokenizer, check_texts
 from twinvec.errors import TruncationWarning
 from twinvec.model.dtypes import parity
-from twinvec.model.reference import PROBE_POOLING, check, probe_texts
+from twinvec.model.reference import REFERENCE_POOLING, check_vectors, reference_texts
 from twinvec.runtime import open_model
 
 if TYPE_CHECKING:
@@ -104,14 +104,14 @@ class Embedder:
             local_files_only=local_files_only,
             cache_dir=cache_dir,
         )
-        if self_check and (texts := probe_texts(info, dtype)):
+        if self_check and (texts := reference_texts(info, dtype)):
             full = cls(info, tokenizer, session, dtype=dtype)
-            check(info, dtype, full.encode(texts[:1], pooling=PROBE_POOLING))
+            check_vectors(info, dtype, full.encode(texts[:1], pooling=REFERENCE_POOLING))
         return cls(_limited(info, max_length, truncate_dim), tokenizer, session, dtype=dtype)
 
     @property
     def parity(self) -> Literal["exact", "approximate"]:
-        """Whether other runtimes give the same vectors on these weights; see `dtypes.EXACT`."""
+        """Whether other runtimes give the same vectors on these weights; see `model.dtypes`."""
         return parity(self.dtype)
 
     @property

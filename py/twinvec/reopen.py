@@ -1,16 +1,15 @@
-"""Open the embedder that a fingerprint tells of, so that nobody need remember it."""
+"""Open the embedder of a fingerprint."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from twinvec.catalog.find import list_weights, resolve
+from twinvec.catalog.find import find_dtype
 from twinvec.embedder import Embedder
-from twinvec.errors import DownloadError, ModelError, ModelNotFoundError
-from twinvec.model.dtypes import DERIVED, DTYPES, parity
+from twinvec.errors import ModelNotFoundError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
 __all__ = ["reopen"]
 
@@ -27,31 +26,14 @@ def reopen(fingerprint: Mapping[str, Any], model: str | None = None) -> Embedder
         ModelNotFoundError: no dtype of the model has these weights.
         DownloadError: the model is not cached, and its source cannot be reached.
     """
-    name, revision = model or fingerprint["model"], fingerprint["revision"]
-    failure: Exception | None = None
-    for dtype in _candidates(name, fingerprint["parity"]):
-        try:
-            _, info = resolve(name, dtype=dtype, revision=revision)
-        except (ModelError, DownloadError) as err:
-            failure = err
-            continue
-        if info.weights_sha256(dtype) == fingerprint["weights_sha256"]:
-            return Embedder.from_pretrained(
-                name,
-                dtype=dtype,
-                revision=revision,
-                max_length=fingerprint["max_length"],
-                truncate_dim=fingerprint["dim"],
-            )
-    raise ModelNotFoundError(
-        f"no weights of {name} are those of the index (SHA-256 {fingerprint['weights_sha256']}); "
-        "name the folder or model that it was built with: --model"
-        + (f". The last one tried: {failure}" if failure else "")
+    try:
+        dtype = find_dtype(fingerprint, model)
+    except ModelNotFoundError as err:
+        raise ModelNotFoundError(f"{err}: --model") from err
+    return Embedder.from_pretrained(
+        model or fingerprint["model"],
+        dtype=dtype,
+        revision=fingerprint["revision"],
+        max_length=fingerprint["max_length"],
+        truncate_dim=fingerprint["dim"],
     )
-
-
-def _candidates(name: str, wanted: str) -> Iterator[str]:
-    """Order dtypes of a parity class: cached ones, then those that can be had or made."""
-    cached = [one.dtype for one in list_weights() if one.model == name and one.file]
-    likely = dict.fromkeys([*cached, "fp32", *DERIVED, *DTYPES])
-    return (dtype for dtype in likely if parity(dtype) == wanted)

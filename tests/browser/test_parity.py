@@ -21,7 +21,7 @@ from texts import ODD, parity_texts, prose, random_strings
 from twinvec import Embedder, cos_sim, semantic_search
 from twinvec.catalog.pins import DEFAULT, EMBEDDED
 from twinvec.convert.folder import convert_folder
-from twinvec.convert.quality import PROBES, lowest_cosine
+from twinvec.convert.quality import QUALITY_TEXTS, lowest_cosine
 from twinvec.model.reference import BOUNDS
 from twinvec.site.build import build_site
 
@@ -192,7 +192,7 @@ def test_the_table_of_the_readme(pair: Pair, request: pytest.FixtureRequest) -> 
     """With --update-readme each row is written instead."""
     info, dtype = pair.embedder.info, pair.embedder.dtype
     full = Embedder.from_pretrained(EMBEDDED.name)
-    cosine = lowest_cosine(pair.embedder.encode(PROBES), full.encode(PROBES))
+    cosine = lowest_cosine(pair.embedder.encode(QUALITY_TEXTS), full.encode(QUALITY_TEXTS))
     full.close()
     size = info.files[info.weights[dtype]]["bytes"]
     cells = [f"`{dtype}`", STORED[dtype], pair.embedder.parity, f"{size / 1e6:.1f} MB"]

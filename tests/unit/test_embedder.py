@@ -56,9 +56,9 @@ def test_the_model_card_of_the_default_model() -> None:
 
 
 def test_a_copy_of_the_folder_gives_the_same_vectors(minilm: Embedder) -> None:
-    from twinvec.catalog.find import resolve
+    from twinvec.catalog.find import find_model
 
-    folder, _ = resolve(EMBEDDED.name, dtype="fp32")
+    folder, _ = find_model(EMBEDDED.name, dtype="fp32")
     local = Embedder.from_pretrained(folder)
     assert local.info.max_length == minilm.info.max_length
     assert local.info.pooling == minilm.info.pooling

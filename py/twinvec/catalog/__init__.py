@@ -1,1 +1,1 @@
-"""From a model's name to a verified folder of its files."""
+"""From a model's name to a verified model folder."""

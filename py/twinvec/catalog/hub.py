@@ -29,7 +29,7 @@ from huggingface_hub.utils.tqdm import tqdm
 
 from twinvec.download import discard, sha256_of
 from twinvec.errors import DownloadError, IntegrityError, ModelNotFoundError
-from twinvec.model.dtypes import weights_parts
+from twinvec.model.dtypes import onnx_path, weights_parts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -45,7 +45,7 @@ _MOST = 3  # times a file's size that may arrive before its download counts as f
 def from_hub(
     name: str,
     revision: str,
-    weights: str,
+    dtype: str,
     files: Sequence[str],
     optional: Sequence[str] = (),
     *,
@@ -57,7 +57,7 @@ def from_hub(
     Args:
         name: `owner/name`.
         revision: a commit, branch or tag.
-        weights: the ONNX file; external data that belong to it are taken with it.
+        dtype: which weights; external data that belong to them are downloaded too.
         files: others that must be there.
         optional: others that are taken where the Hub has them.
         local_files_only: never ask the network.
@@ -71,6 +71,7 @@ def from_hub(
         DownloadError: a file is not cached, and cannot be downloaded.
         IntegrityError: a file is not the one that the Hub announces; it is not kept.
     """
+    weights = onnx_path(dtype)
     needed = [weights, *files]
     # Which optional files there are, only the Hub knows: this one says that none is outstanding.
     marker = f"{weights}.complete"
@@ -84,7 +85,7 @@ def from_hub(
     for path in needed:
         if path not in siblings:
             raise ModelNotFoundError(f"{name} has no {path} on the Hub at {revision}")
-    for path in dict.fromkeys([*files, *optional, *weights_parts(weights, siblings)]):
+    for path in dict.fromkeys([*files, *optional, *weights_parts(dtype, siblings)]):
         if path in siblings:
             folder = _download(name, revision, siblings[path], info.sha, cache)
     if optional:

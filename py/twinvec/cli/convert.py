@@ -11,7 +11,7 @@ import click
 from twinvec.cli.options import as_json
 from twinvec.cli.weights_table import quality_vectors, show_rows, weights_row
 from twinvec.convert.quality import lowest_cosine
-from twinvec.model.dtypes import DERIVED
+from twinvec.model.dtypes import makeable_dtypes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     "--dtype",
     "dtypes",
     multiple=True,
-    type=click.Choice(["fp32", *DERIVED]),
+    type=click.Choice(makeable_dtypes()),
     help="Which weights; may be given several times.  [default: all that can be made]",
 )
 @as_json
@@ -42,7 +42,7 @@ def convert(src: Path, dst: Path, dtypes: Sequence[str], as_json: bool) -> None:
         # Its fp32 weights are what the others are compared with, wanted or not.
         full = convert_folder(src, Path(temporary) / "fp32")
         if not dtypes:
-            dtypes = ["fp32", *DERIVED]
+            dtypes = makeable_dtypes()
             if reason := reason_against_w8a8(full):
                 dtypes.remove("w8a8")
                 click.echo(f"Left out: {reason}", err=True)

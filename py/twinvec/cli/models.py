@@ -8,7 +8,7 @@ from itertools import groupby
 
 import click
 
-from twinvec.catalog.find import list_weights
+from twinvec.catalog.listing import list_weights
 from twinvec.catalog.pins import DEFAULT
 from twinvec.cli.options import as_json
 from twinvec.model.dtypes import parity

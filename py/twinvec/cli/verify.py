@@ -14,7 +14,7 @@ from twinvec.embedder import Embedder
 from twinvec.errors import ModelNotFoundError, TwinvecError
 from twinvec.model.dtypes import DTYPES, onnx_path
 from twinvec.model.info import ModelInfo
-from twinvec.model.reference import PROBE_POOLING, check, probe_texts
+from twinvec.model.reference import REFERENCE_POOLING, check_vectors, reference_texts
 
 
 @click.command()
@@ -54,11 +54,12 @@ def _checked(folder: Path, dtype: str) -> dict[str, Any]:
         ParityError: one of them differs.
     """
     info = ModelInfo.from_folder(folder, dtype)
-    texts = probe_texts(info, dtype)
+    texts = reference_texts(info, dtype)
     if not texts:
         return {"failure": "the folder has no reference vectors; twinvec convert records them"}
     embedder = Embedder.from_pretrained(folder, dtype=dtype, self_check=False)
     try:
-        return {"deviation": check(info, dtype, embedder.encode(texts, pooling=PROBE_POOLING))}
+        vectors = embedder.encode(texts, pooling=REFERENCE_POOLING)
+        return {"deviation": check_vectors(info, dtype, vectors)}
     finally:
         embedder.close()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from twinvec.convert.quality import PROBES
+from twinvec.convert.quality import QUALITY_TEXTS
 from twinvec.embedder import Embedder
 from twinvec.errors import TruncationWarning
 from twinvec.model.dtypes import onnx_path, parity
@@ -31,7 +31,7 @@ def quality_vectors(folder: Path, dtype: str) -> NDArray[np.float32]:
     embedder = Embedder.from_pretrained(folder, dtype=dtype, self_check=False)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", TruncationWarning)  # these are not the user's texts
-        vectors = embedder.encode(PROBES)
+        vectors = embedder.encode(QUALITY_TEXTS)
     embedder.close()
     return vectors
 

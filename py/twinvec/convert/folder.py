@@ -1,4 +1,4 @@
-"""BERT-family safetensors to a Transformers.js-layout folder, without PyTorch."""
+"""Make a model folder from safetensors or ONNX, without PyTorch."""
 
 from __future__ import annotations
 
@@ -11,9 +11,15 @@ from typing import TYPE_CHECKING, Any
 from twinvec.download import sha256_of
 from twinvec.embedder import Embedder
 from twinvec.errors import ModelError, ModelNotFoundError, UnsupportedModelError
-from twinvec.model.dtypes import onnx_path
-from twinvec.model.info import CONFIG_FILES, OPTIONAL_FILES, PROBES_FILE, SHA256SUMS, read_json
-from twinvec.model.reference import record
+from twinvec.model.dtypes import dtype_facts, makeable_dtypes, onnx_path
+from twinvec.model.info import (
+    CONFIG_FILES,
+    OPTIONAL_FILES,
+    REFERENCE_FILE,
+    SHA256SUMS,
+    read_json,
+)
+from twinvec.model.reference import REFERENCE_POOLING, REFERENCE_TEXTS, record
 
 try:
     import onnx
@@ -23,18 +29,25 @@ try:
 
     from twinvec.convert.bert import bert_graph
     from twinvec.convert.q8 import make_q8
-    from twinvec.convert.w8a8 import check_fixed_point
-    from twinvec.convert.weight_only import make_variant
+    from twinvec.convert.w8a8 import check_w8a8, make_w8a8
+    from twinvec.convert.weight_only import make_weight_only
 except ModuleNotFoundError as err:
     raise ModelError(
         f"converting a model needs {err.name}; install it with: pip install 'twinvec[convert]'"
     ) from err
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
+    from twinvec.model.dtypes import Recipe
 
-__all__ = ["convert_folder", "reason_against_w8a8"]
+_RECIPES: Mapping[Recipe, Callable[[onnx.ModelProto, str], onnx.ModelProto]] = {
+    "fp32": lambda model, _: model,
+    "weight_only": make_weight_only,
+    "w8a8": lambda model, _: make_weight_only(make_w8a8(model), "w8"),  # its tables are w8's
+    "q8": lambda model, _: make_q8(model),
+}
+"""Recipe in the table of dtypes -> function of a float32 graph and a dtype."""
 
 
 def convert_folder(source: Path, folder: Path, dtypes: Sequence[str] = ("fp32",)) -> Path:
@@ -44,30 +57,37 @@ def convert_folder(source: Path, folder: Path, dtypes: Sequence[str] = ("fp32",)
         source: holds `onnx/model.onnx` or else `model.safetensors`, `config.json` and the
             tokenizer's files.
         folder: where to write; replaced as a whole, and only when everything is written.
-        dtypes: `fp32`, and those of `dtypes.DERIVED`.
+        dtypes: some of `makeable_dtypes()`.
+
+    Returns:
+        `folder`.
 
     Raises:
-        UnsupportedModelError: the architecture is not one that can be converted, or not to `w8a8`.
-        ModelNotFoundError: there is no file of weights.
+        UnsupportedModelError: twinvec cannot convert this architecture, or not to `w8a8`.
+        ModelNotFoundError: `source` has no weights.
         ModelError: a file cannot be read.
+        ValueError: a dtype is unknown, or twinvec cannot make it.
     """
-    model = _fp32_model(source)
+    for dtype in dtypes:
+        _check_makeable(dtype)
+    model = _fp32_graph(source)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent) as temporary:
-        made = Path(temporary) / folder.name
-        (made / "onnx").mkdir(parents=True)
-        for file in (*CONFIG_FILES, *OPTIONAL_FILES):
-            if (source / file).is_file():
-                (made / file).parent.mkdir(exist_ok=True)
-                shutil.copyfile(source / file, made / file)
+        unfinished = Path(temporary) / folder.name
+        (unfinished / "onnx").mkdir(parents=True)
+        for path in (*CONFIG_FILES, *OPTIONAL_FILES):
+            if (source / path).is_file():
+                (unfinished / path).parent.mkdir(exist_ok=True)
+                shutil.copyfile(source / path, unfinished / path)
         for dtype in dtypes:
-            onnx.save(_in_dtype(model, dtype), made / onnx_path(dtype))
-        (made / PROBES_FILE).write_text(json.dumps(_probes(made, dtypes)), encoding="utf-8")
-        _record_hashes(made)
+            onnx.save(_in_dtype(model, dtype), unfinished / onnx_path(dtype))
+        references = {dtype: _record_references(unfinished, dtype) for dtype in dtypes}
+        (unfinished / REFERENCE_FILE).write_text(json.dumps(references), encoding="utf-8")
+        _record_hashes(unfinished)
         if folder.exists():
             folder.replace(Path(temporary) / "old")
         try:
-            made.replace(folder)
+            unfinished.replace(folder)
         except OSError:
             if not (folder / SHA256SUMS).is_file():  # else another process was faster
                 raise
@@ -75,42 +95,47 @@ def convert_folder(source: Path, folder: Path, dtypes: Sequence[str] = ("fp32",)
 
 
 def reason_against_w8a8(folder: Path) -> str:
-    """Tell why a model folder's fp32 weights cannot be made `w8a8`; "" where they can."""
+    """Return why a model folder's fp32 weights cannot be converted to `w8a8`; "" if they can."""
     try:
-        check_fixed_point(_fp32_model(folder))
+        check_w8a8(_fp32_graph(folder))
     except UnsupportedModelError as err:
         return str(err)
     return ""
 
 
+def _check_makeable(dtype: str) -> Recipe:
+    recipe = dtype_facts(dtype).recipe
+    if recipe is None:
+        raise ValueError(
+            f"twinvec cannot make dtype {dtype}; it can make: {', '.join(makeable_dtypes())}"
+        )
+    return recipe
+
+
 def _in_dtype(model: onnx.ModelProto, dtype: str) -> onnx.ModelProto:
-    if dtype == "fp32":
-        return model
-    return make_q8(model) if dtype == "q8" else make_variant(model, dtype)
+    return _RECIPES[_check_makeable(dtype)](model, dtype)
 
 
-def _probes(folder: Path, dtypes: Sequence[str]) -> dict[str, Any]:
-    """Record what the weights give, which also shows that they run."""
-    probes = {}
-    for dtype in dtypes:
-        embedder = Embedder.from_pretrained(folder, dtype=dtype)
-        probes[dtype] = record(embedder)
-        embedder.close()
-    return probes
+def _record_references(folder: Path, dtype: str) -> dict[str, Any]:
+    """Record the vectors of a dtype, which also proves that its weights run."""
+    embedder = Embedder.from_pretrained(folder, dtype=dtype)
+    references = record(embedder.encode(REFERENCE_TEXTS, pooling=REFERENCE_POOLING))
+    embedder.close()
+    return references
 
 
 def _record_hashes(folder: Path) -> None:
-    """Write what `sha256sum` prints for all files; `folder.recorded_hashes` reads it."""
+    """Write the hashes of all files as `sha256sum` prints them; `recorded_hashes` reads them."""
     files = sorted(file for file in folder.rglob("*") if file.is_file())
     lines = [f"{sha256_of(file)}  {file.relative_to(folder).as_posix()}\n" for file in files]
     (folder / SHA256SUMS).write_text("".join(lines), encoding="utf-8")
 
 
-def _fp32_model(source: Path) -> onnx.ModelProto:
+def _fp32_graph(source: Path) -> onnx.ModelProto:
     file = source / onnx_path("fp32")
     try:
         if file.is_file():
-            return _load(file)
+            return _load_onnx(file)
         file = source / "model.safetensors"
         if not file.is_file():
             raise ModelNotFoundError(
@@ -122,7 +147,7 @@ def _fp32_model(source: Path) -> onnx.ModelProto:
     return bert_graph(read_json(source / "config.json"), weights)
 
 
-def _load(file: Path) -> onnx.ModelProto:
+def _load_onnx(file: Path) -> onnx.ModelProto:
     """Read an ONNX file with its external data."""
     if not file.is_symlink():
         return onnx.load(file)

@@ -9,9 +9,9 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["PROBES", "lowest_cosine"]
+__all__ = ["QUALITY_TEXTS", "lowest_cosine"]
 
-PROBES = (
+QUALITY_TEXTS = (
     "",
     "panda",
     "What is a panda?",

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["check_fixed_point", "make_w8a8"]
+__all__ = ["check_w8a8", "make_w8a8"]
 
 _EXACT = 2**24  # float32 holds every integer up to it
 _POSITIONS = 1024  # tokens, at most
@@ -86,13 +86,13 @@ def make_w8a8(model: onnx.ModelProto) -> onnx.ModelProto:
         model: a float32 graph as `bert.bert_graph` writes it; it is left as it is.
 
     Raises:
-        UnsupportedModelError: see `check_fixed_point`.
+        UnsupportedModelError: see `check_w8a8`.
     """
-    check_fixed_point(model)
+    check_w8a8(model)
     return _FixedPoint(model).build()
 
 
-def check_fixed_point(model: onnx.ModelProto) -> None:
+def check_w8a8(model: onnx.ModelProto) -> None:
     """Refuse a graph that `make_w8a8` cannot rewrite.
 
     Raises:

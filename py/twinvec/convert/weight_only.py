@@ -20,19 +20,15 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from twinvec.convert.w8a8 import make_w8a8
-
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-__all__ = ["make_variant"]
 
 _SMALLEST = 4096  # elements; below, scales and nodes would cost more than they save
 _BLOCK = 64  # weights that share a scale
 _LEVELS = 127  # of int8, the same on both sides of zero
 
 
-def make_variant(model: onnx.ModelProto, dtype: str) -> onnx.ModelProto:
+def make_weight_only(model: onnx.ModelProto, dtype: str) -> onnx.ModelProto:
     """Make one of our own dtypes of a float32 model.
 
     `w8` and `w16` store matrices and embedding tables as int8 or float16; `w8a8` has its own
@@ -48,8 +44,10 @@ def make_variant(model: onnx.ModelProto, dtype: str) -> onnx.ModelProto:
     Raises:
         UnsupportedModelError: `w8a8` cannot be made of this graph.
     """
+    if dtype not in ("w8", "w16"):
+        raise ValueError(f"weights can be stored as w8 or w16, not {dtype!r}")
     made = onnx.ModelProto()
-    made.CopyFrom(make_w8a8(model) if dtype == "w8a8" else model)
+    made.CopyFrom(model)
     graph = made.graph
     uses = defaultdict(list)
     for node in graph.node:

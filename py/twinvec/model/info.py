@@ -1,7 +1,7 @@
-"""A model folder, and what it says of itself.
+"""The facts of a model folder.
 
-It has the Transformers.js layout: `config.json`, `tokenizer.json`, `tokenizer_config.json` and
-`onnx/model<suffix>.onnx`.
+A model folder has the Transformers.js layout: `config.json`, `tokenizer.json`,
+`tokenizer_config.json` and `onnx/model<suffix>.onnx`.
 """
 
 from __future__ import annotations
@@ -14,78 +14,100 @@ from typing import TYPE_CHECKING, Any
 from twinvec.download import sha256_of
 from twinvec.encoding.pooling import Pooling, pooling_mode
 from twinvec.errors import ModelError, ModelNotFoundError, UnsupportedModelError
-from twinvec.model.dtypes import DERIVED, DTYPES, check_dtype, onnx_path, weights_parts
+from twinvec.model.dtypes import DTYPES, dtype_facts, onnx_path, weights_parts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-__all__ = [
-    "CONFIG_FILES",
-    "OPTIONAL_FILES",
-    "PROBES_FILE",
-    "SHA256SUMS",
-    "ModelInfo",
-    "read_json",
-    "recorded_hashes",
-    "weights_file",
-]
-
 SHA256SUMS = "SHA256SUMS"
-"""The file in which a model folder made here records the hashes of its other files."""
+"""File in which `convert` records the hashes of a model folder's other files."""
 
-PROBES_FILE = "probes.json"
-"""The file in which it records the vectors that its weights gave; see `selfcheck`."""
+REFERENCE_FILE = "probes.json"
+"""File in which `convert` records reference vectors; see `model.reference`."""
 
 _SENTENCE_BERT = "sentence_bert_config.json"
 _POOLING = "1_Pooling/config.json"
 _PROMPTS = "config_sentence_transformers.json"
 
 CONFIG_FILES = ("config.json", "tokenizer.json", "tokenizer_config.json")
+"""Files that every model has."""
+
 OPTIONAL_FILES = ("special_tokens_map.json", _SENTENCE_BERT, _POOLING, _PROMPTS)
 """Files that a model may have; all of them are small."""
 
 _OFFSET_POSITIONS = ("roberta", "xlm-roberta", "camembert", "mpnet")
-"""Model types that number their positions from behind the padding id."""
-_UNBOUNDED = 1_000_000  # tokenizer_config.json writes "no limit" as 10^30
+"""Model types whose positions are numbered from the padding id + 1."""
+
+_NO_LIMIT_TOKENS = 1_000_000  # tokenizer_config.json writes "no limit" as 10^30
+_DEFAULT_MAX_TOKENS = 512
+
+_POOLING_MODES = {
+    "pooling_mode_mean": "mean",
+    "pooling_mode_cls": "cls",
+    "pooling_mode_mean_tokens": "mean",
+    "pooling_mode_cls_token": "cls",
+    "pooling_mode_lasttoken": "last_token",
+}
+"""Key of sentence-transformers' pooling configuration -> pooling."""
 
 
 @dataclass(frozen=True)
 class ModelInfo:
-    """What both runtimes need to know of a model; written into a site's `models/manifest.json`."""
+    """The facts that both runtimes need of a model; a site has them in `models/manifest.json`.
+
+    ::
+
+        >>> info = ModelInfo.from_folder(Path("my-model"), "fp32")
+        >>> info.dim, info.max_length, info.pooling
+        (384, 256, 'mean')
+    """
 
     name: str
     revision: str | None
     dim: int
     max_length: int
+    """Tokens that a text may have, special ones included."""
     pooling: Pooling
     query_prompt: str
-    """What the model expects before a search query; "" for nothing."""
+    """Text that the model expects before a search query; "" for none."""
     document_prompt: str
-    """What it expects before a text that is searched for."""
+    """Text that the model expects before a document; "" for none."""
     weights: dict[str, str]
-    """dtype -> path of its ONNX file, relative to the model's folder; see `weights_parts`."""
+    """dtype -> path of its ONNX file, relative to the model folder; see `weights_parts`."""
     files: dict[str, dict[str, Any]] = field(default_factory=dict)
     """path -> {"bytes": size, "sha256": hash}."""
-    probes: dict[str, Any] = field(default_factory=dict)
-    """dtype -> reference vectors for the self-check; see `selfcheck`."""
+    references: dict[str, Any] = field(default_factory=dict)
+    """dtype -> reference vectors for the self-check; see `model.reference`. In JSON `probes`."""
 
     @classmethod
     def from_json(cls, block: Mapping[str, Any]) -> ModelInfo:
-        """Read what `to_json` wrote."""
-        return cls(**block)
+        """Read a block that `to_json` wrote."""
+        facts = dict(block)
+        references = facts.pop("probes", {})
+        return cls(**facts, references=references)
 
     def to_json(self) -> dict[str, Any]:
-        """Give a JSON-ready copy."""
-        return asdict(self)
+        """Return a JSON-ready copy."""
+        block = asdict(self)
+        block["probes"] = block.pop("references")
+        return block
 
     def weights_sha256(self, dtype: str) -> str:
         """Hash a dtype's weights; lower-case hexadecimal.
 
-        The ONNX file's SHA-256. With external data the SHA-256 of all parts' hexadecimal digests,
-        joined in the order of `weights_parts`.
+        The hash is the ONNX file's SHA-256. With external data it is the SHA-256 of all parts'
+        hexadecimal digests, joined in the order of `weights_parts`.
+
+        Raises:
+            ValueError: the dtype is unknown.
+            ModelNotFoundError: these facts were read with another dtype.
         """
-        parts = weights_parts(self.weights[dtype], self.files)
+        parts = weights_parts(dtype, self.files)
+        if not parts:
+            raise ModelNotFoundError(
+                f"{self.name} was opened with dtype {', '.join(self.weights)}, not {dtype}"
+            )
         digests: list[str] = [self.files[part]["sha256"] for part in parts]
         return digests[0] if len(digests) == 1 else sha256("".join(digests).encode()).hexdigest()
 
@@ -103,22 +125,23 @@ class ModelInfo:
     ) -> ModelInfo:
         """Read a model folder and hash the files that are used from it.
 
-        What is not given is read from sentence-transformers' files where the folder has them,
+        Facts that are None are read from sentence-transformers' files where the folder has them,
         else from the tokenizer's and the model's configuration.
 
         Raises:
             ModelNotFoundError: a file is missing.
-            ModelError: a file does not say what is needed, or asks for another pooling.
+            ModelError: a file lacks a fact, or asks for a pooling that twinvec does not implement.
             ValueError: the dtype is unknown.
         """
         weights = weights_file(folder, dtype)
         config = read_json(folder / "config.json")
         if "hidden_size" not in config:
             raise ModelError(f"{folder / 'config.json'} has no hidden_size; is it an encoder?")
-        prompts, probes = _prompts(folder), _probes(folder)
+        prompts = _optional(folder, _PROMPTS).get("prompts") or {}
+        references = _optional(folder, REFERENCE_FILE)
         onnx_files = (f"onnx/{file.name}" for file in (folder / "onnx").iterdir())
-        names = [*CONFIG_FILES, *weights_parts(weights, onnx_files)]
-        names += [extra for extra in OPTIONAL_FILES if (folder / extra).is_file()]
+        paths = [*CONFIG_FILES, *weights_parts(dtype, onnx_files)]
+        paths += [path for path in OPTIONAL_FILES if (folder / path).is_file()]
         return cls(
             name=name or folder.resolve().name,
             revision=revision,
@@ -128,33 +151,32 @@ class ModelInfo:
             query_prompt=_first(prompts, ("query",)) if query_prompt is None else query_prompt,
             document_prompt=_first(prompts, ("document", "passage", "corpus")),
             weights={dtype: weights},
-            files={path: _file_facts(folder, path) for path in sorted(names)},
-            probes={dtype: probes[dtype]} if dtype in probes else {},
+            files={path: _file_facts(folder, path) for path in sorted(paths)},
+            references={dtype: references[dtype]} if dtype in references else {},
         )
 
 
 def weights_file(folder: Path, dtype: str) -> str:
-    """Name the weights of a dtype, relative to the model's folder.
+    """Find the ONNX file of a dtype; return its path relative to the model folder.
 
     Raises:
-        ValueError: no such dtype exists.
-        ModelNotFoundError: this model does not have it.
-        UnsupportedModelError: they are in external data that Transformers.js would not find.
+        ValueError: the dtype is unknown.
+        ModelNotFoundError: this model does not have the dtype.
+        UnsupportedModelError: its external data are named as Transformers.js cannot find them.
     """
-    check_dtype(dtype)
-    path = onnx_path(dtype)
+    facts, path = dtype_facts(dtype), onnx_path(dtype)
     if not (folder / path).is_file():
-        present = [known for known in DTYPES if (folder / onnx_path(known)).is_file()]
+        present = ", ".join(name for name in DTYPES if (folder / onnx_path(name)).is_file())
+        way_out = f"; make {dtype} from {facts.made_from} with: twinvec convert"
         raise ModelNotFoundError(
-            f"{folder / path} is not there; this model has "
-            + (f"dtype {', '.join(present)}" if present else "no ONNX file under onnx/")
-            + (f"; make {dtype} of fp32 with: twinvec convert" if dtype in DERIVED else "")
+            f"{folder / path} does not exist; this model has "
+            + (f"dtype {present}" if present else "no ONNX file under onnx/")
+            + (way_out if facts.derived else "")
         )
     if (folder / f"{path}.data").is_file():  # as PyTorch's exporter names it
         raise UnsupportedModelError(
-            f"{folder / path} keeps its weights in {path}.data, which the Transformers.js layout "
-            f"has no place for (it has {path}_data); make a folder in that layout of it with: "
-            "twinvec convert"
+            f"{folder / path} keeps its weights in {path}.data, but the Transformers.js layout "
+            f"names them {path}_data. Make a folder in that layout with: twinvec convert"
         )
     return path
 
@@ -163,26 +185,19 @@ def read_json(file: Path) -> Any:
     """Read a JSON file of a model.
 
     Raises:
-        ModelNotFoundError: it is not there.
-        ModelError: it is not JSON.
+        ModelNotFoundError: the file does not exist.
+        ModelError: the file is not JSON.
     """
     try:
         return json.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError as err:
-        raise ModelNotFoundError(f"{file} is missing from the model's folder") from err
+        raise _missing(file) from err
     except ValueError as err:
         raise ModelError(f"{file} is not valid JSON ({err}); delete it and try again") from err
 
 
-def _file_facts(folder: Path, path: str) -> dict[str, Any]:
-    file = folder / path
-    if not file.is_file():
-        raise ModelNotFoundError(f"{file} is missing from the model's folder")
-    return {"bytes": file.stat().st_size, "sha256": sha256_of(file)}
-
-
 def recorded_hashes(folder: Path) -> dict[str, str]:
-    """Read what `convert` wrote beside a model that it made, as `sha256sum` prints it."""
+    """Read the hashes that `convert` recorded, path -> SHA-256; {} where it recorded none."""
     file = folder / SHA256SUMS
     if not file.is_file():
         return {}
@@ -190,30 +205,35 @@ def recorded_hashes(folder: Path) -> dict[str, str]:
     return {path: digest for digest, _, path in lines}
 
 
+def _file_facts(folder: Path, path: str) -> dict[str, Any]:
+    file = folder / path
+    if not file.is_file():
+        raise _missing(file)
+    return {"bytes": file.stat().st_size, "sha256": sha256_of(file)}
+
+
+def _missing(file: Path) -> ModelNotFoundError:
+    return ModelNotFoundError(f"{file} is missing from the model folder")
+
+
 def _max_length(folder: Path, config: Mapping[str, Any]) -> int:
-    """Take the smallest limit that the folder states; sentence-transformers' file where it is."""
-    positions = config.get("max_position_embeddings") or _UNBOUNDED
+    """Return the smallest limit that the folder's files state, in tokens."""
+    positions = config.get("max_position_embeddings") or _NO_LIMIT_TOKENS
     if config.get("model_type") in _OFFSET_POSITIONS:
         positions -= config.get("pad_token_id", 1) + 1
-    limits = [positions]
-    sentence_bert = folder / _SENTENCE_BERT
-    if sentence_bert.is_file():
-        limits.append(read_json(sentence_bert).get("max_seq_length") or _UNBOUNDED)
-    limits.append(read_json(folder / "tokenizer_config.json").get("model_max_length") or _UNBOUNDED)
-    return int(min((limit for limit in limits if 0 < limit < _UNBOUNDED), default=512))
+    sentence_bert, tokenizer = _optional(folder, _SENTENCE_BERT), folder / "tokenizer_config.json"
+    limits = (
+        positions,
+        sentence_bert.get("max_seq_length") or _NO_LIMIT_TOKENS,
+        read_json(tokenizer).get("model_max_length") or _NO_LIMIT_TOKENS,
+    )
+    stated = (limit for limit in limits if 0 < limit < _NO_LIMIT_TOKENS)
+    return int(min(stated, default=_DEFAULT_MAX_TOKENS))
 
 
-def _probes(folder: Path) -> Mapping[str, Any]:
-    file = folder / PROBES_FILE
-    return read_json(file) if file.is_file() else {}
-
-
-def _prompts(folder: Path) -> Mapping[str, str]:
-    """Read sentence-transformers' prompts by name; none where there is no such file."""
-    file = folder / _PROMPTS
-    if not file.is_file():
-        return {}
-    return read_json(file).get("prompts") or {}
+def _optional(folder: Path, path: str) -> Mapping[str, Any]:
+    """Read a JSON object; {} where the folder does not have the file."""
+    return read_json(folder / path) if (folder / path).is_file() else {}
 
 
 def _first(prompts: Mapping[str, str], names: Sequence[str]) -> str:
@@ -221,26 +241,19 @@ def _first(prompts: Mapping[str, str], names: Sequence[str]) -> str:
 
 
 def _pooling(folder: Path) -> Pooling:
-    """Read sentence-transformers' pooling configuration; mean where there is none."""
+    """Read sentence-transformers' pooling configuration; mean without its file."""
     file = folder / _POOLING
     if not file.is_file():
         return "mean"
     block = read_json(file)
-    chosen = [
+    keys = [
         key for key, value in block.items() if key.startswith("pooling_mode_") and value is True
     ]
     if "pooling_mode" in block:  # as newer sentence-transformers write it
         modes = block["pooling_mode"]
-        chosen = [f"pooling_mode_{mode}" for mode in ([modes] if isinstance(modes, str) else modes)]
-    names = {
-        "pooling_mode_mean": "mean",
-        "pooling_mode_cls": "cls",
-        "pooling_mode_mean_tokens": "mean",
-        "pooling_mode_cls_token": "cls",
-        "pooling_mode_lasttoken": "last_token",
-    }
-    if len(chosen) != 1 or chosen[0] not in names:
+        keys = [f"pooling_mode_{mode}" for mode in ([modes] if isinstance(modes, str) else modes)]
+    if len(keys) != 1 or keys[0] not in _POOLING_MODES:
         raise ModelError(
-            f"{file}: pooling {' + '.join(chosen) or '(none)'} is not one that twinvec implements"
+            f"{file}: twinvec does not implement pooling {' + '.join(keys) or '(none)'}"
         )
-    return pooling_mode(names[chosen[0]])
+    return pooling_mode(_POOLING_MODES[keys[0]])

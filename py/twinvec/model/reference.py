@@ -1,10 +1,10 @@
-"""Whether this runtime gives the vectors that were recorded when a model's folder was made.
+"""Reference vectors: recorded with a model, compared when it is opened.
 
-Hashes prove that the files are the right ones; this proves that what computes with them is right:
-a browser, a processor or an ONNX Runtime of its own kind. A folder made by `twinvec convert` has
-`probes.json`, and a site has the same in `models/manifest.json`: a few short texts, and per dtype
-the unit vectors that CPython gave. On opening, the first of them is embedded and compared, which
-costs one run of a few tokens, and warms the session up; `twinvec verify` compares all.
+Hashes prove that the files are right. Reference vectors prove that the code which computes with
+them is right too: a browser, a processor, a build of ONNX Runtime. A folder made by `convert` keeps
+them in `probes.json`, a site in `models/manifest.json`: a few short texts, and per dtype the unit
+vectors that CPython computed. Opening a model encodes the first text and compares it, which costs
+one run of a few tokens and warms the session up. `twinvec verify` compares all of them.
 """
 
 from __future__ import annotations
@@ -19,60 +19,64 @@ from twinvec.model.dtypes import parity
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from twinvec.embedder import Embedder
     from twinvec.model.info import ModelInfo
 
-__all__ = ["BOUNDS", "PROBE_POOLING", "check", "probe_texts", "record"]
-
-BOUNDS = {"exact": 2e-6, "approximate": 0.05}
-"""Parity class -> the difference between two runtimes' unit vectors, in any dimension, beyond which
-one of them is taken to be wrong. On x86-64 exact ones differed by 2.6e-7 at most, q8 by 0.021;
-other processors round otherwise, and must not be locked out by it."""
-
-PROBE_POOLING: Literal["mean"] = "mean"
-"""Whatever the model's own: it depends on every token's state."""
-
-_TEXTS = (
+REFERENCE_TEXTS = (
     "What is a panda?",
     "Crème brûlée: 2.5 €, 東京 👍",
     "def mean(values): return sum(values)",
 )
+"""The texts whose vectors are recorded."""
+
+REFERENCE_POOLING: Literal["mean"] = "mean"
+"""Pooling of reference vectors, whatever the model's own: it depends on every token's state."""
+
+BOUNDS = {"exact": 2e-6, "approximate": 0.05}
+"""Parity class -> largest accepted difference from a reference, in any dimension of a unit vector.
+
+On x86-64 exact dtypes differed by 2.6e-7 at most, q8 by 0.021. Other processors round differently
+and must still pass.
+"""
 
 
-def record(embedder: Embedder) -> dict[str, Any]:
-    """Make an embedder's reference: a few texts and their vectors, JSON-ready."""
-    vectors = embedder.encode(_TEXTS, pooling=PROBE_POOLING)
-    return {"texts": list(_TEXTS), "vectors": vectors.astype(np.float64).round(9).tolist()}
+def record(vectors: NDArray[np.float32]) -> dict[str, Any]:
+    """Make the JSON block of one dtype's references.
+
+    Args:
+        vectors: float32 [n, dim], of `REFERENCE_TEXTS`, `REFERENCE_POOLING` and unit length.
+    """
+    rounded = vectors.astype(np.float64).round(9)
+    return {"texts": list(REFERENCE_TEXTS), "vectors": rounded.tolist()}
 
 
-def probe_texts(info: ModelInfo, dtype: str) -> list[str]:
-    """Give the texts whose vectors of this dtype are known; [] where none are."""
-    texts: list[str] = info.probes.get(dtype, {}).get("texts", [])
+def reference_texts(info: ModelInfo, dtype: str) -> list[str]:
+    """Return the texts that have reference vectors in this dtype; [] where none are recorded."""
+    texts: list[str] = info.references.get(dtype, {}).get("texts", [])
     return texts
 
 
-def check(info: ModelInfo, dtype: str, vectors: NDArray[np.float32]) -> float:
-    """Compare vectors of the first `probe_texts` with their references.
+def check_vectors(info: ModelInfo, dtype: str, vectors: NDArray[np.float32]) -> float:
+    """Compare vectors of the first `reference_texts` with their references.
 
     Args:
         info: a model that has references for `dtype`.
-        dtype: which weights made the vectors.
-        vectors: float32 [n, dim], of `PROBE_POOLING` and unit length.
+        dtype: the weights that computed the vectors.
+        vectors: float32 [n, dim], of `REFERENCE_POOLING` and unit length.
 
     Returns:
         The largest difference in any dimension.
 
     Raises:
-        ParityError: it is beyond the bound of the dtype's parity class.
+        ParityError: the difference is above the bound of the dtype's parity class.
     """
-    expected = np.asarray(info.probes[dtype]["vectors"], np.float32)[: len(vectors)]
+    expected = np.asarray(info.references[dtype]["vectors"], np.float32)[: len(vectors)]
     deviation = float(np.max(np.abs(vectors - expected)))
     bound = BOUNDS[parity(dtype)]
     if deviation <= bound:  # so that NaN fails
         return deviation
     raise ParityError(
-        f"{info.name} ({dtype}) gives vectors that differ by {deviation:.3g} from those recorded "
-        f"with it, and {bound:g} is the most that is expected: this runtime computes otherwise. "
-        "Try another dtype or browser, or update it; with self_check off the model opens all the "
-        "same, but its vectors should not be compared with others'."
+        f"{info.name} ({dtype}) gives vectors that differ by {deviation:.3g} from its recorded "
+        f"reference vectors; at most {bound:g} is expected. This runtime computes wrong vectors: "
+        "try another dtype, or another or newer browser. With self_check off the model opens "
+        "anyway, but do not compare its vectors with those of other runtimes."
     )

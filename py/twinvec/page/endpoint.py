@@ -17,7 +17,7 @@ import numpy as np
 from twinvec.embedder import Embedder
 from twinvec.encoding.pooling import quantize_embeddings
 from twinvec.index import Index
-from twinvec.model.reference import PROBE_POOLING, check, probe_texts
+from twinvec.model.reference import REFERENCE_POOLING, check_vectors, reference_texts
 from twinvec.runtime.pyodide import JsStore, js_value, register
 
 if TYPE_CHECKING:
@@ -50,10 +50,10 @@ class Endpoint:
         """Open the model, and tell which model, weights and Python answer."""
         info, dtype = self._info, self._dtype
         deviation = None
-        if self_check and (texts := probe_texts(info, dtype)):
+        if self_check and (texts := reference_texts(info, dtype)):
             full = Embedder.from_pretrained(info.name, dtype=dtype)
-            vectors = await full.aencode(texts[:1], pooling=PROBE_POOLING)
-            deviation = check(info, dtype, vectors)
+            vectors = await full.aencode(texts[:1], pooling=REFERENCE_POOLING)
+            deviation = check_vectors(info, dtype, vectors)
         self._embedder = Embedder.from_pretrained(
             info.name, dtype=dtype, max_length=max_length, truncate_dim=truncate_dim
         )

@@ -22,15 +22,15 @@ def open_model(
     local_files_only: bool,
     cache_dir: Path | str | None,
 ) -> tuple[ModelInfo, TokenizerCore, Session]:
-    """Open a model on the runtime that this Python runs in; arguments as in `models.resolve`."""
+    """Open a model on the runtime of this Python; arguments as in `catalog.find.find_model`."""
     if sys.platform == "emscripten":
         from twinvec.runtime.pyodide import loaded_model
 
         return loaded_model(model, dtype)
-    from twinvec.catalog.find import resolve
+    from twinvec.catalog.find import find_model
     from twinvec.runtime.native import NativeSession, NativeTokenizer
 
-    folder, info = resolve(
+    folder, info = find_model(
         model,
         dtype=dtype,
         revision=revision,

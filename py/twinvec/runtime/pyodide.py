@@ -34,7 +34,7 @@ from twinvec.errors import (
     SyncUnavailableError,
 )
 from twinvec.index.format import DAMAGED
-from twinvec.model.dtypes import check_dtype
+from twinvec.model.dtypes import dtype_facts
 from twinvec.model.info import ModelInfo
 from twinvec.runtime.base import check_graph, running
 
@@ -177,7 +177,7 @@ def loaded_model(
     Raises:
         ModelNotFoundError: the page has not loaded it, or has it in another dtype.
     """
-    check_dtype(dtype)
+    dtype_facts(dtype)
     name = next(iter(_loaded), None) if model is None else str(model)
     js_model = _loaded.get(name or "")
     if js_model is None or js_model.dtype != dtype:
@@ -187,7 +187,7 @@ def loaded_model(
             'Load it from JavaScript first: pipeline("feature-extraction", name, { dtype })'
         )
     info = ModelInfo.from_json(json.loads(js_model.info))
-    info = replace(info, probes={})  # the page checks; here it may not be possible to wait
+    info = replace(info, references={})  # the page checks; here it may not be possible to wait
     return info, PyodideTokenizer(js_model), PyodideSession(js_model)
 
 

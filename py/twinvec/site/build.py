@@ -12,13 +12,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from twinvec.catalog.find import resolve
+from twinvec.catalog.find import find_model
 from twinvec.download import Url, Wheel, fetch, sha256_of
 from twinvec.embedder import Embedder
 from twinvec.errors import IndexFormatError, IntegrityError, TwinvecError
 from twinvec.index import Index
 from twinvec.index.writing.shards import check_folder, replace_folder
-from twinvec.model.reference import record
+from twinvec.model.reference import REFERENCE_POOLING, REFERENCE_TEXTS, record
 from twinvec.site.bytecode import compiled, numpy_sources, stdlib_sources, twinvec_sources
 from twinvec.site.compress import brotli_of, precompress
 from twinvec.site.scripts import DOORS, WORKERS, write_scripts
@@ -102,7 +102,7 @@ _STDLIB_SHA256 = "444c770dfd75a32097fc0a7d5c1413fd3140601f49c3a1f2e9af0376fcd124
 
 _NUMPY = "numpy-2.4.3-cp314-cp314-pyemscripten_2026_0_wasm32.whl"
 _NUMPY_SHA256 = "0cad9c1b91f0082e4f959bc0e0bf5835a2efbba6ab3b1e9d1fe6e7e564cca98e"
-_NUMPY_SOURCES = (
+_NUMPY_ORIGINS = (
     Url(f"https://cdn.jsdelivr.net/pyodide/v314.0.3/full/{_NUMPY}"),
     # For networks that reach package indexes only: this wheel carries the identical file.
     Wheel("open-webui==0.12.4", f"open_webui/frontend/pyodide/{_NUMPY}"),
@@ -146,9 +146,9 @@ def build_site(
         _refuse_others(out, [*_OWNED, *DOORS])
     _refuse_other_workers(out)
     check_folder(out / "index")
-    first = resolve(model, dtype=dtypes[0])
+    first = find_model(model, dtype=dtypes[0])
     model = model or first[1].name  # where another model stands in, it does so for every dtype
-    found = {dtypes[0]: first} | {dtype: resolve(model, dtype=dtype) for dtype in dtypes[1:]}
+    found = {dtypes[0]: first} | {dtype: find_model(model, dtype=dtype) for dtype in dtypes[1:]}
     embedder = Embedder.from_pretrained(model, dtype=dtypes[0])
     if index and index.resolve() != (out / "index").resolve():
         Index.load(index).check(embedder)  # before anything is written
@@ -224,7 +224,7 @@ def _copy_runtime(out: Path, web: Path, *, webgpu: bool) -> Iterator[Path]:
         for file, sha256 in files.items()
     }
     stdlib = _npm_file(web, f"pyodide/{_STDLIB}", _STDLIB_SHA256)
-    numpy = fetch(_NUMPY, _NUMPY_SHA256, _NUMPY_SOURCES)
+    numpy = fetch(_NUMPY, _NUMPY_SHA256, _NUMPY_ORIGINS)
     archives = {  # twinvec's own first: it marks the folder
         "twinvec.zip": compiled("twinvec.zip", twinvec_sources(), web),
         "numpy.zip": compiled("numpy.zip", numpy_sources(numpy), web),
@@ -245,18 +245,18 @@ def _npm_file(web: Path, path: str, sha256: str) -> Path:
 
 
 def _copy_model(out: Path, found: Mapping[str, tuple[Path, ModelInfo]]) -> Iterator[Path]:
-    """Copy one model in several dtypes, each as `resolve` found it, and write the manifest."""
+    """Copy one model in several dtypes, each as `find_model` found it, and write the manifest."""
     weights: dict[str, str] = {}
     files: dict[str, dict[str, Any]] = {}
-    probes: dict[str, Any] = {}
+    references: dict[str, Any] = {}
     for dtype, (folder, info) in found.items():
         for path, facts in info.files.items():
             yield _copy(folder / path, out / "models" / info.name / path, facts["sha256"])
         weights |= info.weights
         files |= info.files
-        probes |= info.probes or {dtype: _reference(folder, dtype)}
+        references |= info.references or {dtype: _reference(folder, dtype)}
     _, first = next(iter(found.values()))
-    info = replace(first, weights=weights, files=files, probes=probes)
+    info = replace(first, weights=weights, files=files, references=references)
     manifest = out / "models" / "manifest.json"
     manifest.write_text(json.dumps({"models": [info.to_json()]}), encoding="utf-8")
     yield manifest
@@ -265,7 +265,7 @@ def _copy_model(out: Path, found: Mapping[str, tuple[Path, ModelInfo]]) -> Itera
 def _reference(folder: Path, dtype: str) -> dict[str, Any]:
     """Record what the weights give here, where the folder does not say."""
     embedder = Embedder.from_pretrained(folder, dtype=dtype)
-    reference = record(embedder)
+    reference = record(embedder.encode(REFERENCE_TEXTS, pooling=REFERENCE_POOLING))
     embedder.close()
     return reference
 

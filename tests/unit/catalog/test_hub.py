@@ -14,7 +14,7 @@ import pytest
 
 from fake_hub import NAME, OTHER, REVISION, Fault, Hub, lfs, running_hub
 from synthetic import TINY, tiny_bert, write_tiny
-from twinvec.catalog.find import resolve
+from twinvec.catalog.find import find_model
 from twinvec.catalog.pins import PINS, Pin
 from twinvec.convert.bert import bert_graph
 from twinvec.convert.folder import convert_folder
@@ -69,7 +69,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def open_model(cache: Path, revision: str, *, local_files_only: bool = False) -> Path:
-    folder, info = resolve(
+    folder, info = find_model(
         NAME,
         dtype="fp32",
         revision=revision,
@@ -224,11 +224,11 @@ def test_each_dtype_is_complete_by_itself(hub: Hub, tmp_path: Path) -> None:
     open_model(tmp_path, "main")
     hub.fault = Fault("/onnx/model_fp16.onnx_data$", body=PAGE)
     with pytest.raises(IntegrityError, match=r"onnx/model_fp16\.onnx_data"):
-        resolve(NAME, dtype="fp16", revision="main", cache_dir=tmp_path)
+        find_model(NAME, dtype="fp16", revision="main", cache_dir=tmp_path)
     with pytest.raises(DownloadError, match="not in the cache"):
-        resolve(NAME, dtype="fp16", revision="main", local_files_only=True, cache_dir=tmp_path)
+        find_model(NAME, dtype="fp16", revision="main", local_files_only=True, cache_dir=tmp_path)
     hub.fault = None
-    _, info = resolve(NAME, dtype="fp16", revision="main", cache_dir=tmp_path)
+    _, info = find_model(NAME, dtype="fp16", revision="main", cache_dir=tmp_path)
     assert [path for path in info.files if path.startswith("onnx/")] == [
         "onnx/model_fp16.onnx",
         "onnx/model_fp16.onnx_data",
@@ -242,7 +242,7 @@ def test_external_data_open_from_the_hubs_cache(hub: Hub, tmp_path: Path) -> Non
     onnx.save(graph, tmp_path / "model.onnx", save_as_external_data=True, location=location)
     hub.files["onnx/model.onnx"] = (tmp_path / "model.onnx").read_bytes()
     hub.files["onnx/model.onnx_data"] = (tmp_path / location).read_bytes()
-    folder, info = resolve(NAME, dtype="fp32", cache_dir=tmp_path)
+    folder, info = find_model(NAME, dtype="fp32", cache_dir=tmp_path)
     assert all((folder / path).is_symlink() for path in info.files)
     session = NativeSession(folder / info.weights["fp32"])
     ids = np.ones((1, 3), np.int64)
@@ -257,13 +257,13 @@ def test_a_dtype_that_the_hub_lacks_is_made_of_fp32(hub: Hub, tmp_path: Path, dt
     files = [file for file in converted.rglob("*") if file.is_file()]
     hub.files = {file.relative_to(converted).as_posix(): file.read_bytes() for file in files}
     cache = tmp_path / "cache"
-    folder, info = resolve(NAME, dtype=dtype, cache_dir=cache)
+    folder, info = find_model(NAME, dtype=dtype, cache_dir=cache)
     assert (info.name, info.revision) == (NAME, REVISION)
     assert (folder / info.weights[dtype]).is_file()
     hub.requests.clear()
-    assert resolve(NAME, dtype=dtype, cache_dir=cache) == (folder, info)
+    assert find_model(NAME, dtype=dtype, cache_dir=cache) == (folder, info)
     assert hub.requests == []  # nor is it made again
     other = tmp_path / "other"
     hub.files[onnx_path(dtype)] = b"of the model's owner"
-    taken, info = resolve(NAME, dtype=dtype, cache_dir=other)
+    taken, info = find_model(NAME, dtype=dtype, cache_dir=other)
     assert (taken / info.weights[dtype]).read_bytes() == b"of the model's owner"

@@ -11,11 +11,11 @@ from click.testing import CliRunner, Result
 
 from synthetic import write_tiny
 from twinvec import Embedder, Index
-from twinvec.catalog.find import resolve
+from twinvec.catalog.find import find_model
 from twinvec.catalog.pins import DEFAULT, EMBEDDED
 from twinvec.cli import main
-from twinvec.model.dtypes import EXACT
-from twinvec.model.info import PROBES_FILE
+from twinvec.model.dtypes import DTYPES
+from twinvec.model.info import REFERENCE_FILE
 
 
 def twinvec(*arguments: str | Path) -> Result:
@@ -46,7 +46,7 @@ def test_every_verb_has_help_and_json() -> None:
 
 
 def test_models_lists_what_is_known_and_cached(tmp_path: Path) -> None:
-    resolve(EMBEDDED.name, dtype="fp32")
+    find_model(EMBEDDED.name, dtype="fp32")
     found = {(row["model"], row["dtype"]): row for row in rows_of(twinvec("models", "--json"))}
     known = found[DEFAULT.name, "q8"]
     assert (known["parity"], known["bytes"]) == ("approximate", 34_014_426)
@@ -75,7 +75,9 @@ def test_verify_compares_every_dtype(folder: Path) -> None:
     rows = rows_of(twinvec("verify", folder, "--json"))
     assert [row["dtype"] for row in rows] == ["fp32", "q8", "w8", "w16", "w8a8"]
     assert all(row["deviation"] <= 1e-8 for row in rows)
-    assert {row["dtype"] for row in rows if row["parity"] == "exact"} == set(EXACT)
+    assert {row["dtype"] for row in rows if row["parity"] == "exact"} == {
+        name for name, facts in DTYPES.items() if facts.parity == "exact" and facts.recipe
+    }
     said = twinvec("verify", folder)
     assert said.exit_code == 0
     assert said.stdout.count("fine") == 5
@@ -104,7 +106,7 @@ def test_verify_tells_weights_that_do_not_open(folder: Path) -> None:
 
 def test_verify_tells_other_vectors_and_none(folder: Path) -> None:
     (folder / "SHA256SUMS").unlink()
-    file = folder / PROBES_FILE
+    file = folder / REFERENCE_FILE
     block = json.loads(file.read_text(encoding="utf-8"))
     block["w8"]["vectors"][2][5] += 1e-3  # not the first text: opening would not notice
     del block["w16"]

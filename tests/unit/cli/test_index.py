@@ -409,7 +409,7 @@ def test_an_index_of_a_folder_of_weights_needs_the_folder(folder: Path) -> None:
     assert answer.exit_code == 0, answer.output
     answer = run("search", "out", "word3", "--mode", "semantic")
     assert answer.exit_code == 1
-    assert "no weights of onnx-tiny are those of the index" in answer.stderr
+    assert "no weights of onnx-tiny match the fingerprint" in answer.stderr
     assert "name the folder or model that it was built with: --model" in answer.stderr
     hits = json.loads(search("word3", "--mode", "semantic", "--model", model, "--json").stdout)
     opened = Embedder.from_pretrained(model, dtype="w8")

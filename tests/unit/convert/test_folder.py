@@ -18,7 +18,7 @@ from twinvec.convert.bert import bert_graph
 from twinvec.convert.folder import convert_folder
 from twinvec.download import sha256_of
 from twinvec.errors import ModelError, UnsupportedModelError
-from twinvec.model.info import CONFIG_FILES, PROBES_FILE, ModelInfo, recorded_hashes
+from twinvec.model.info import CONFIG_FILES, REFERENCE_FILE, ModelInfo, recorded_hashes
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -198,9 +198,10 @@ def test_the_same_weights_give_the_same_bytes(source: Path, tmp_path: Path) -> N
 def test_a_converted_folder_is_a_model(source: Path, tmp_path: Path) -> None:
     info = ModelInfo.from_folder(convert_folder(source, tmp_path / "deep" / "made"), "fp32")
     assert (info.dim, info.max_length, info.pooling) == (HIDDEN, POSITIONS, "cls")
-    recorded = recorded_hashes(tmp_path / "deep" / "made")
+    folder = tmp_path / "deep" / "made"
+    recorded = recorded_hashes(folder)
     read = {path: facts["sha256"] for path, facts in info.files.items()}
-    assert recorded == read | {PROBES_FILE: sha256_of(tmp_path / "deep" / "made" / PROBES_FILE)}
+    assert recorded == read | {REFERENCE_FILE: sha256_of(folder / REFERENCE_FILE)}
 
 
 def test_a_failure_leaves_what_was_there(source: Path, tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from synthetic import TINY, bert_weights, write_tiny
-from twinvec.catalog.find import resolve
+from twinvec.catalog.find import find_model
 from twinvec.catalog.pins import EMBEDDED
 from twinvec.cli import main
 from twinvec.convert.bert import bert_graph
@@ -60,7 +60,7 @@ def tiny(**changed: Any) -> onnx.ModelProto:
 
 
 def of_the_embedded_model() -> onnx.ModelProto:
-    folder, info = resolve(EMBEDDED.name, dtype="w8a8")
+    folder, info = find_model(EMBEDDED.name, dtype="w8a8")
     return onnx.load(folder / info.weights["w8a8"])
 
 

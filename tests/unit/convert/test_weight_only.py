@@ -9,11 +9,11 @@ import pytest
 from click.testing import CliRunner
 
 from twinvec import Embedder, ModelNotFoundError
-from twinvec.catalog.find import resolve
+from twinvec.catalog.find import find_model
 from twinvec.catalog.pins import EMBEDDED
 from twinvec.cli import main
-from twinvec.convert.quality import PROBES, lowest_cosine
-from twinvec.convert.weight_only import make_variant
+from twinvec.convert.quality import QUALITY_TEXTS, lowest_cosine
+from twinvec.convert.weight_only import make_weight_only
 
 # Lowest cosine to fp32 over the probes: measured 0.99938, 0.9999995 and 0.9943.
 LOWEST = {"w8": 0.999, "w16": 0.99999, "w8a8": 0.992}
@@ -22,14 +22,14 @@ LARGEST = {"w8": 0.27, "w16": 0.51, "w8a8": 0.27}
 
 
 def weights_of(dtype: str) -> Path:
-    folder, info = resolve(EMBEDDED.name, dtype=dtype)
+    folder, info = find_model(EMBEDDED.name, dtype=dtype)
     return folder / info.weights[dtype]
 
 
 @pytest.mark.parametrize("dtype", LOWEST)
 def test_small_and_close(dtype: str) -> None:
     full, small = (Embedder.from_pretrained(EMBEDDED.name, dtype=one) for one in ("fp32", dtype))
-    assert lowest_cosine(small.encode(PROBES), full.encode(PROBES)) >= LOWEST[dtype]
+    assert lowest_cosine(small.encode(QUALITY_TEXTS), full.encode(QUALITY_TEXTS)) >= LOWEST[dtype]
     assert full.fingerprint != small.fingerprint
     assert (full.parity, small.parity) == ("exact", "exact")
     assert weights_of(dtype).stat().st_size <= LARGEST[dtype] * weights_of("fp32").stat().st_size
@@ -59,7 +59,7 @@ def test_matrices_are_folded_and_tables_stay_small(dtype: str, tmp_path: Path) -
 def test_the_model_given_is_left_as_it_is() -> None:
     model = onnx.load(weights_of("fp32"))
     before = model.SerializeToString()
-    make_variant(model, "w8")
+    make_weight_only(model, "w8")
     assert model.SerializeToString() == before
 
 
@@ -75,7 +75,7 @@ def test_zeros_and_odd_shapes() -> None:
         [onnx.numpy_helper.from_array(weights, "w")],
     )
     opset = [onnx.helper.make_opsetid("", 20)]
-    made = make_variant(onnx.helper.make_model(graph, opset_imports=opset, ir_version=9), "w8")
+    made = make_weight_only(onnx.helper.make_model(graph, opset_imports=opset, ir_version=9), "w8")
     session = ort.InferenceSession(made.SerializeToString(), providers=["CPUExecutionProvider"])
     (expanded,) = session.run(None, {"x": np.eye(100, dtype=np.float32)})
     steps = np.abs(weights).max(axis=0) / 127
@@ -83,8 +83,8 @@ def test_zeros_and_odd_shapes() -> None:
 
 
 def test_a_local_folder_without_it_says_how_to_make_it(tmp_path: Path) -> None:
-    folder, _ = resolve(EMBEDDED.name, dtype="fp32")
-    with pytest.raises(ModelNotFoundError, match=r"dtype fp32; make w8 of fp32 with: twinvec conv"):
+    folder, _ = find_model(EMBEDDED.name, dtype="fp32")
+    with pytest.raises(ModelNotFoundError, match=r"dtype fp32; make w8 from fp32 weights with: tw"):
         Embedder.from_pretrained(folder, dtype="w8")
     answer = CliRunner().invoke(main, ["convert", str(folder), str(tmp_path / "out")])
     assert answer.exit_code == 0, answer.output
@@ -92,7 +92,7 @@ def test_a_local_folder_without_it_says_how_to_make_it(tmp_path: Path) -> None:
     assert made == ["fp32", "w8", "w16", "w8a8", "q8"]
     small = Embedder.from_pretrained(tmp_path / "out", dtype="w8")
     known = Embedder.from_pretrained(EMBEDDED.name, dtype="w8")
-    assert np.array_equal(small.encode(PROBES), known.encode(PROBES))
+    assert np.array_equal(small.encode(QUALITY_TEXTS), known.encode(QUALITY_TEXTS))
     again = CliRunner().invoke(main, ["convert", str(folder), str(tmp_path / "out")])
     assert again.exit_code == 1
     assert "is not empty" in again.output

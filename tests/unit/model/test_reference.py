@@ -9,8 +9,8 @@ import pytest
 from synthetic import write_tiny
 from twinvec import Embedder, ParityError
 from twinvec.convert.folder import convert_folder
-from twinvec.model.info import PROBES_FILE, SHA256SUMS, ModelInfo
-from twinvec.model.reference import check, probe_texts
+from twinvec.model.info import REFERENCE_FILE, SHA256SUMS, ModelInfo
+from twinvec.model.reference import check_vectors, reference_texts
 
 
 @pytest.fixture
@@ -22,13 +22,14 @@ def folder(tmp_path: Path) -> Path:
 def test_a_converted_folder_has_references(folder: Path, dtype: str) -> None:
     info = ModelInfo.from_folder(folder, dtype)
     embedder = Embedder.from_pretrained(folder, dtype=dtype)
-    texts = probe_texts(info, dtype)
+    texts = reference_texts(info, dtype)
     assert len(texts) >= 3
-    assert check(info, dtype, embedder.encode(texts, pooling="mean")) <= 1e-8  # as it was rounded
+    vectors = embedder.encode(texts, pooling="mean")
+    assert check_vectors(info, dtype, vectors) <= 1e-8  # rounded to nine decimals
 
 
 def test_opening_compares(folder: Path) -> None:
-    file = folder / PROBES_FILE
+    file = folder / REFERENCE_FILE
     block = json.loads(file.read_text(encoding="utf-8"))
     block["w8"]["vectors"][0][5] += 1e-3
     file.write_text(json.dumps(block), encoding="utf-8")
@@ -47,4 +48,4 @@ def test_limits_do_not_disturb_it(folder: Path) -> None:
 def test_vectors_that_are_not_numbers_fail(folder: Path) -> None:
     info = ModelInfo.from_folder(folder, "fp32")
     with pytest.raises(ParityError, match="differ by nan"):
-        check(info, "fp32", np.full((1, 32), np.nan, np.float32))
+        check_vectors(info, "fp32", np.full((1, 32), np.nan, np.float32))

@@ -115,12 +115,12 @@ def test_a_stand_in_stands_in_for_every_dtype(
     """Where the first is found, or not, the others must not come from another model."""
     asked = []
 
-    def resolve(name: str | Path | None, *, dtype: str) -> tuple[Path, ModelInfo]:
+    def find_model(name: str | Path | None, *, dtype: str) -> tuple[Path, ModelInfo]:
         asked.append(name)
         return model, ModelInfo.from_folder(model, dtype)
 
     monkeypatch.chdir(model.parent)
-    monkeypatch.setattr("twinvec.site.build.resolve", resolve)
+    monkeypatch.setattr("twinvec.site.build.find_model", find_model)
     embedder, _ = build_site(tmp_path, dtypes=["fp32", "w8", "q8"])
     embedder.close()
     assert asked == [None, model.name, model.name]

@@ -1,0 +1,26 @@
+"""The part of the cache that holds model folders made by `convert`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+GRAPH_VERSION = "graph2"
+"""Part of the folders' names. Change it when `convert` writes another graph from the same weights:
+folders of the old name are then no longer used."""
+
+
+def made_folder(name: str, revision: str, dtype: str, cache: Path) -> Path:
+    """Return the folder of weights that are made on this computer, whether or not it exists."""
+    suffix = "" if dtype == "fp32" else f"-{dtype}"
+    return cache / "models" / name / f"{revision}-{GRAPH_VERSION}{suffix}"
+
+
+def make_folder(full: Path, name: str, revision: str, dtype: str, cache: Path) -> Path:
+    """Make a dtype from a folder of full-precision weights; return the new folder."""
+    # Optional dependencies, which only a conversion needs.
+    from twinvec.convert.folder import convert_folder
+
+    return convert_folder(full, made_folder(name, revision, dtype, cache), [dtype])

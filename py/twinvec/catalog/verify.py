@@ -1,0 +1,60 @@
+"""Compare the files of a model folder with their expected hashes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from twinvec.download import discard, sha256_of
+from twinvec.errors import IntegrityError
+from twinvec.model.info import CONFIG_FILES, OPTIONAL_FILES, REFERENCE_FILE, ModelInfo
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+
+def verified_info(
+    folder: Path,
+    dtype: str,
+    hashes: Mapping[str, str],
+    *,
+    required: bool,
+    delete: bool,
+    way_out: str = "",
+    **facts: Any,
+) -> ModelInfo:
+    """Read a model folder, and compare every file in use with its hash.
+
+    Args:
+        folder: a model folder.
+        dtype: which weights.
+        hashes: path -> SHA-256.
+        required: refuse a file that `hashes` does not name.
+        delete: delete a file with another hash, so that the next attempt brings it again.
+        way_out: the advice in an `IntegrityError`; "" for its own.
+        facts: passed on to `ModelInfo.from_folder`.
+
+    Raises:
+        IntegrityError: a file has another hash, or a recorded one is missing.
+        ModelNotFoundError: a file that every model needs is missing.
+        ModelError: see `ModelInfo.from_folder`.
+    """
+
+    def compare(path: str, found: str) -> None:
+        expected = hashes.get(path, "none recorded" if required else found)
+        if found == expected:
+            return
+        if delete:
+            discard(folder / path)
+        raise IntegrityError(str(folder / path), expected, found, way_out)
+
+    # Small files are hashed before they are parsed: an altered one may not even be JSON.
+    for path in (*CONFIG_FILES, *OPTIONAL_FILES, REFERENCE_FILE):
+        if (folder / path).is_file():
+            compare(path, sha256_of(folder / path))
+        elif path in hashes and path not in CONFIG_FILES:  # a default would replace it silently
+            compare(path, "no such file")
+    info = ModelInfo.from_folder(folder, dtype, **facts)
+    for path, file_facts in info.files.items():
+        compare(path, file_facts["sha256"])
+    return info
