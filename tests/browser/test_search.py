@@ -97,8 +97,10 @@ def site(
     with serving_tests(folder) as address:
         index = Index(embedder.fingerprint, dim=real.shape[1], precision="int8")
         numbers = [{"number": i % 7} for i in range(len(texts))]
-        index.add(texts, real, ids=[f"real-{i}" for i in range(len(texts))], metadata=numbers)
-        index.add([f"noise number {i}" for i in range(len(near))], near)
+        index.add_vectors(
+            texts, real, ids=[f"real-{i}" for i in range(len(texts))], metadata=numbers
+        )
+        index.add_vectors([f"noise number {i}" for i in range(len(near))], near)
         index.save(folder / SUB_PATH / "int8")
         for precision in ("float32", "binary"):
             write_corpus(folder / SUB_PATH / precision, precision)
@@ -147,7 +149,7 @@ def test_a_vector_a_filter_and_metadata(site: Site, embedder: Embedder) -> None:
         vector.tolist(),
     )
     index = Index.load(site.folder / "int8")
-    expected = index.search(vector, k=5, filter={"number": [3, 5]})
+    expected = index.search_vector(vector, k=5, filter={"number": [3, 5]})
     assert [(hit["id"], hit["metadata"]) for hit in hits] == [
         (hit.id, hit.metadata) for hit in expected
     ]
@@ -180,7 +182,7 @@ def test_wrong_arguments_are_told(site: Site) -> None:
     assert "2 dims and the index 384" in message("i.search(new Float32Array(2))")
     assert "unknown mode" in message("i.search('a', { mode: 'words' })")
     assert "not finite" in message("i.search(new Float32Array(384).fill(NaN))")
-    assert "'real-1' was there before" in message("i.add('a', { ids: ['real-1'] })")
+    assert "the id 'real-1' is already in use" in message("i.add('a', { ids: ['real-1'] })")
     assert "KeyError" not in message("i.search('a', { filter: { none: 1 }, k: 1 })")
 
 
@@ -260,7 +262,11 @@ def page(file: Path) -> None:
         ("documents", page, "IntegrityError: documents-"),
         ("terms", flipped, "IntegrityError: terms-"),
         ("postings", Path.unlink, "the server answered 404; is the whole folder"),
-        ("index.json", page, "IndexFormatError: index.json is damaged, or a server's page"),
+        (
+            "index.json",
+            page,
+            "IndexFormatError: index.json is damaged, or the server sent another page",
+        ),
         ("index.json", Path.unlink, "index.json: the server answered 404"),
     ],
 )
@@ -276,7 +282,7 @@ def test_damage_is_told(site: Site, kind: str, spoil: Callable[[Path], None], me
 def test_a_flipped_byte_of_a_line_is_told(site: Site) -> None:
     (file,) = site.copy("flipped-line").glob("documents-*")
     file.write_bytes(file.read_bytes().replace(b'"real-', b'"reel-'))
-    with pytest.raises(Error, match=r"IntegrityError: documents-.* bytes of it: hash mismatch"):
+    with pytest.raises(Error, match=r"IntegrityError: documents-.* bytes: hash mismatch"):
         site.search("flipped-line", ["What is a list?"])
 
 

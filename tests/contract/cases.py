@@ -186,7 +186,7 @@ async def prompts_come_before_every_text(embedder: Embedder) -> None:
     documents = embedder.encode(["passage: a"])
     assert_same(prompted.encode_document(["a"]), documents)
     assert_same(await prompted.aencode_document(["a"]), documents)
-    (hit,) = Index.build(["a"], prompted).search(documents)
+    (hit,) = Index.build(["a"], prompted).search_vector(documents)
     assert abs(hit.score - 1) < 1e-6
     assert_same(prompted.encode(["a"]), embedder.encode(["a"]))
     index = Index.build(["a"], embedder)
@@ -300,8 +300,8 @@ async def thousands_rank_alike_by_any_precision(embedder: Embedder) -> None:
     for precision in ("float32", "int8", "binary"):
         kind: Any = precision
         index = Index(embedder.fingerprint, dim=embedder.info.dim, precision=kind)
-        index.add([f"text {i}" for i in range(6000)], vectors)
-        hits = [(-hit.score, hit.position) for hit in index.search(vectors[0], k=20)]
+        index.add_vectors([f"text {i}" for i in range(6000)], vectors)
+        hits = [(-hit.score, hit.position) for hit in index.search_vector(vectors[0], k=20)]
         assert hits == sorted(hits), (precision, hits)
         places = [position for _, position in hits]
         assert (places[0], hits[places.index(4000)][0]) == (0, hits[0][0]), (precision, hits)

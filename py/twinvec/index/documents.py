@@ -1,4 +1,4 @@
-"""Documents: in memory where they were added, read line by line where they were saved."""
+"""Documents: kept in memory when added, read line by line when saved."""
 
 from __future__ import annotations
 
@@ -19,15 +19,23 @@ if TYPE_CHECKING:
     from twinvec.index.format import Shard
     from twinvec.index.stores.base import Steps
 
-__all__ = ["Document", "Documents", "MemoryDocuments", "StoredDocuments", "to_line"]
-
-_GAP = 1 << 14  # bytes; lines nearer to each other are read in one part
-_REMEMBERED = 4096  # lines
+MAX_GAP_BYTES = 1 << 14  # lines closer together than this are read in one part
+CACHED_LINES = 4096
 
 
 @dataclass(frozen=True)
 class Document:
-    """A text, the id that names it in its index, and what else is known of it, JSON-ready."""
+    """A text with its id and metadata, as an index holds it.
+
+    ::
+
+        Document("panda", "The giant panda eats bamboo.", {"lang": "en"})
+
+    Attributes:
+        id: unique in an index.
+        text: the text that is encoded.
+        metadata: a JSON-ready mapping.
+    """
 
     id: str
     text: str
@@ -35,89 +43,93 @@ class Document:
 
 
 def to_line(document: Document) -> bytes:
-    """Write a document as a line of JSON, without its newline.
+    """Write a document as a line of JSON, without the newline.
 
     Raises:
-        TypeError, ValueError: its metadata is not JSON.
+        TypeError, ValueError: the metadata is not JSON.
     """
     block = {"id": document.id, "text": document.text, "metadata": document.metadata}
     return json.dumps(block, allow_nan=False).encode()  # ASCII: UTF-8 has no lone surrogates
 
 
 class Documents(Protocol):
-    """The documents of some rows."""
+    """The documents of a segment."""
 
-    def get(self, rows: Sequence[int]) -> Steps[list[Document]]:
-        """Give those of some rows, in their order."""
+    def read(self, rows: Sequence[int]) -> Steps[list[Document]]:
+        """Read the documents of some rows, in their order."""
 
 
 class MemoryDocuments:
     """Documents that were added."""
 
     def __init__(self) -> None:
-        self.all: list[Document] = []
+        self._documents: list[Document] = []
 
-    def get(self, rows: Sequence[int]) -> Steps[list[Document]]:
-        """Look them up."""
+    def append(self, documents: Iterable[Document]) -> None:
+        """Add documents."""
+        self._documents += documents
+
+    def read(self, rows: Sequence[int]) -> Steps[list[Document]]:
+        """Look them up; see `Documents.read`."""
         yield from ()
-        return [self.all[row] for row in rows]
+        return [self._documents[row] for row in rows]
 
 
 class StoredDocuments:
-    """Documents in a folder, of which only those asked for are read.
+    """Documents in a store; only the lines asked for are read.
 
     Args:
         shards: of kind `documents`.
-        lines: of kind `lines`, uint64 [rows, 2].
+        lines: of kind `lines`, uint64 [rows, 2]: where each line begins, and its digest.
     """
 
     def __init__(self, shards: Sequence[Shard], lines: NDArray[np.uint64]) -> None:
         self._shards = shards
         self._starts, self._digests = lines[:, 0], lines[:, 1]
         self._ends = np.cumsum([shard.rows for shard in shards], dtype=np.int64)
-        self._remembered: dict[int, Document] = {}
+        self._cache: dict[int, Document] = {}
 
-    def get(self, rows: Sequence[int]) -> Steps[list[Document]]:
-        """Read lines, those near to each other together, and check each.
+    def read(self, rows: Sequence[int]) -> Steps[list[Document]]:
+        """Read lines, those close together in one part, and check each; see `Documents.read`.
 
         Raises:
-            IntegrityError: a line is not the one that was written.
+            IntegrityError: a line differs from the one that was written.
         """
-        found = {row: self._remembered[row] for row in rows if row in self._remembered}
-        groups = self._groups(set(rows) - set(found))
-        contents = (yield [part for part, _ in groups]) if groups else []
-        for (part, group), content in zip(groups, contents, strict=True):
-            for row in group:
+        documents = {row: self._cache[row] for row in rows if row in self._cache}
+        parts = self._parts(set(rows) - set(documents))
+        contents = (yield [part for part, _ in parts]) if parts else []
+        for (part, part_rows), content in zip(parts, contents, strict=True):
+            for row in part_rows:
                 start, stop = self._span(row)
-                found[row] = self._parse(
-                    row, part.file, content[start - part.start :][: stop - start]
-                )
-        if len(self._remembered) + len(found) > _REMEMBERED:
-            self._remembered.clear()
-        self._remembered |= dict(list(found.items())[:_REMEMBERED])
-        return [found[row] for row in rows]
+                line = content[start - part.start :][: stop - start]
+                documents[row] = self._parse(row, part.file, line)
+        if len(self._cache) + len(documents) > CACHED_LINES:
+            self._cache.clear()
+        self._cache |= dict(list(documents.items())[:CACHED_LINES])
+        return [documents[row] for row in rows]
 
     def _parse(self, row: int, file: str, line: bytes) -> Document:
         line = line.removesuffix(b"\n")
         check_digest(file, line, int(self._digests[row]))
         return Document(**json.loads(line))
 
-    def _groups(self, rows: Iterable[int]) -> list[tuple[Part, list[int]]]:
-        groups: list[tuple[Part, list[int]]] = []
+    def _parts(self, rows: Iterable[int]) -> list[tuple[Part, list[int]]]:
+        """Return the parts to read, each with its rows."""
+        parts: list[tuple[Part, list[int]]] = []
         for row in sorted(rows):
             shard = self._shards[int(np.searchsorted(self._ends, row, side="right"))]
             start, stop = self._span(row)
-            if groups:
-                last, group = groups[-1]
-                if last.shard == shard and start - (last.stop or 0) <= _GAP:
-                    groups[-1] = Part(shard, last.start, stop), [*group, row]
+            if parts:
+                last, last_rows = parts[-1]
+                if last.shard == shard and start - (last.stop or 0) <= MAX_GAP_BYTES:
+                    parts[-1] = Part(shard, last.start, stop), [*last_rows, row]
                     continue
-            groups.append((Part(shard, start, stop), [row]))
-        return groups
+            parts.append((Part(shard, start, stop), [row]))
+        return parts
 
     def _span(self, row: int) -> tuple[int, int]:
-        """Tell where a line is in its shard."""
+        """Return where a line begins and ends in its shard."""
         number = int(np.searchsorted(self._ends, row, side="right"))
-        last = row + 1 == int(self._ends[number])
-        stop = self._shards[number].bytes if last else int(self._starts[row + 1])
+        is_last = row + 1 == int(self._ends[number])
+        stop = self._shards[number].bytes if is_last else int(self._starts[row + 1])
         return int(self._starts[row]), stop

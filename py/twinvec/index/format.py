@@ -1,42 +1,47 @@
 r"""The format of an index: a folder of standard files.
 
-`index.json` names everything else, and is written last::
+`index.json` lists all other files, and is written last::
 
     {"version": 2, "precision": "int8", "count": 3, "dim": 384, "fingerprint": {...},
      "shards": {"codes": [{"file": "codes-0f…3a.npy", "rows": 3, "bytes": 1280, "sha256": "…"}]}}
 
-A shard is named by the first 16 digits of its SHA-256, so a file never changes under its name, and
-caches need not be told. The shards of one kind are the parts of one array, in order:
+The name of a shard contains the first 16 digits of its SHA-256. A file never changes under its
+name, so caches are never outdated. The shards of one kind are consecutive parts of one array:
 
-=========  ==============================  =======================================================
-kind       array                           holds
-=========  ==============================  =======================================================
-vectors    float32 [count, dim]            precision float32: the vectors, of unit length
-codes      int8 [count, dim]               precision int8: `vector = code * scale`
-scales     float32 [count]                 precision int8
-bits       uint8 [count, ceil(dim / 8)]    precision binary: 1 where above zero (`np.packbits`)
-documents  JSON Lines, ASCII               a line each: `{"id": "…", "text": "…", "metadata": {}}`
-lines      uint64 [count, 2]               where a line begins in its shard, digest of the line
-ids        uint64 [count]                  digest of the id
-texts      uint64 [count, 2]               digest of the text that was embedded
-lengths    uint32 [count]                  how many terms the text has
-terms      uint64 [terms, 3]               digest of the term, its first posting in the shard of
-                                           the same number, digest of its postings' bytes
-postings   (uint32, uint16) [postings]     document, and how often it has the term
-=========  ==============================  =======================================================
+=========  ============================  =======================================================
+kind       array                         content
+=========  ============================  =======================================================
+vectors    float32 [count, dim]          with precision float32: vectors of unit length
+codes      int8 [count, dim]             with precision int8: `vector = code * scale`
+scales     float32 [count]               with precision int8
+bits       uint8 [count, ceil(dim / 8)]  with precision binary: 1 for each value above zero, packed
+                                         as by `np.packbits`
+documents  JSON Lines, ASCII             one document a line:
+                                         `{"id": "…", "text": "…", "metadata": {}}`
+lines      uint64 [count, 2]             offset of each line in its shard, digest of the line
+ids        uint64 [count]                digest of each id
+texts      uint64 [count, 2]             wide digest of each text
+lengths    uint32 [count]                number of terms in each text
+terms      uint64 [terms, 3]             digest of each term, row of its first posting in the shard
+                                         with the same number, digest of its postings' bytes
+postings   (uint32, uint16) [postings]   row of a document that has the term, number of times that
+                                         it occurs there (65,535 at most)
+=========  ============================  =======================================================
 
-A digest is the first 8 bytes of a SHA-256, little-endian (of `texts` the first 16, as two numbers);
-text is UTF-8 there, lone surrogates as they are. Lines are digested without their newline. A term
-is a match of the regular expression `\w+` in the text in Unicode's normal form C, case-folded.
-`terms` ascends by digest over all its shards; a term's postings ascend by document. `lengths`,
-`terms` and `postings` are missing where the index was built without `lexical`.
+A digest is the first 8 bytes of a SHA-256 as a little-endian number; a wide digest is the first 16
+bytes, as two numbers. Text is encoded as UTF-8 first, with lone surrogates kept. The newline is not
+part of a line's digest.
 
-Digests stand for ids and terms because a million Python strings are 100 MB in a visitor's tab, and
-a sorted array of numbers is searched as it is. Two of a million differing terms share one with a
-probability below 1e-7.
+A term is a match of the regular expression `\w+` in the text, after Unicode's normal form C and
+case folding. `terms` is sorted by digest through all its shards, the postings of a term by
+document. An index built without `lexical` has no `lengths`, `terms` and `postings`.
 
-The large ones (`documents`, `postings`) are read by byte range, a few lines of them; what is read
-so is checked by its own digest, a whole shard by its SHA-256.
+Digests replace ids and terms, because a million Python strings take 100 MB in a visitor's tab, and
+a sorted array of numbers can be searched directly. The probability that any two of a million terms
+have the same digest is below 1e-7.
+
+The large kinds, `documents` and `postings`, are read by byte range, a few lines or terms at a time.
+Each range is verified with its own digest, a whole shard with its SHA-256.
 """
 
 from __future__ import annotations
@@ -57,36 +62,16 @@ if TYPE_CHECKING:
 
     from numpy.typing import DTypeLike, NDArray
 
-__all__ = [
-    "DAMAGED",
-    "MANIFEST",
-    "OWN_NAME",
-    "POSTING",
-    "Manifest",
-    "Precision",
-    "Shard",
-    "check_digest",
-    "check_precision",
-    "columns",
-    "digest",
-    "from_npy",
-    "precision_for",
-    "row_bytes",
-    "to_npy",
-    "vector_kinds",
-    "wide_digest",
-]
-
 VERSION = 2
 MANIFEST = "index.json"
 OWN_NAME = re.compile(r"[a-z]+-[0-9a-f]{16}\.(npy|jsonl)")
-"""What the files of an index are called, but for `index.json`."""
+"""Names of an index's files other than `index.json`."""
 
-DAMAGED = "Copy or upload the index's folder again, all of it, or build the index again."
+DAMAGED = "Copy or upload the complete index folder again, or build the index again."
 
 Precision = Literal["float32", "int8", "binary"]
 Array: TypeAlias = "NDArray[Any]"
-Content: TypeAlias = bytes  # a field of `Shard` is called `bytes`
+Content: TypeAlias = bytes  # inside `Shard`, `bytes` is the name of a field
 
 POSTING = np.dtype([("document", "<u4"), ("count", "<u2")])
 _TABLES: dict[str, tuple[DTypeLike, tuple[int, ...]]] = {
@@ -99,14 +84,13 @@ _TABLES: dict[str, tuple[DTypeLike, tuple[int, ...]]] = {
     "postings": (POSTING, ()),
 }
 _VECTOR_KINDS = {"float32": ("vectors",), "int8": ("codes", "scales"), "binary": ("bits",)}
-_LEXICAL = ("lengths", "terms", "postings")
 
 
 def check_precision(name: str) -> Precision:
-    """Check a precision's name.
+    """Check the name of a precision.
 
     Raises:
-        ValueError: it is not one of `float32`, `int8`, `binary`.
+        ValueError: the name is unknown.
     """
     if name not in get_args(Precision):
         raise ValueError(
@@ -116,20 +100,21 @@ def check_precision(name: str) -> Precision:
 
 
 def precision_for(count: int) -> Precision:
-    """Choose for so many documents: float32 up to 5,000, above that int8.
+    """Choose a precision by the number of documents: float32 up to 5,000, int8 above.
 
-    5,000 of 384 dims are 7.7 MB, about as much as the runtime that a visitor downloads.
+    5,000 vectors of 384 dimensions are 7.7 MB, about the size of the runtime that a visitor
+    downloads.
     """
     return "float32" if count <= 5_000 else "int8"
 
 
 def vector_kinds(precision: Precision) -> tuple[str, ...]:
-    """Name the kinds of shards that hold the vectors."""
+    """Return the kinds of shards that hold vectors."""
     return _VECTOR_KINDS[precision]
 
 
 def columns(kind: str, dim: int) -> tuple[np.dtype[Any], tuple[int, ...]]:
-    """Give the dtype and the shape of one row of a kind, `documents` excepted."""
+    """Return the dtype and the row shape of a kind of array; `documents` is not an array."""
     vectors: dict[str, tuple[DTypeLike, tuple[int, ...]]] = {
         "vectors": ("<f4", (dim,)),
         "codes": ("i1", (dim,)),
@@ -140,36 +125,41 @@ def columns(kind: str, dim: int) -> tuple[np.dtype[Any], tuple[int, ...]]:
 
 
 def row_bytes(kind: str, dim: int) -> int:
-    """Count the bytes of one row."""
+    """Compute the size of one row in bytes."""
     dtype, shape = columns(kind, dim)
     return dtype.itemsize * int(np.prod(shape, dtype=int))
 
 
 def digest(content: bytes) -> int:
-    """Shorten a SHA-256 to 64 bits."""
+    """Compute a digest: the first 64 bits of the SHA-256."""
     return int.from_bytes(hashlib.sha256(content).digest()[:8], "little")
 
 
-def check_digest(file: str, content: bytes, expected: int) -> None:
-    """Compare what was read of a file with the digest that is kept of it.
-
-    Raises:
-        IntegrityError: they differ.
-    """
-    found = digest(content)
-    if found != expected:
-        what = f"{file}, {len(content)} bytes of it"
-        raise IntegrityError(what, f"{expected:016x}", f"{found:016x}", DAMAGED)
+def text_digest(text: str) -> int:
+    """Compute the digest of an id or a term."""
+    return digest(text.encode("utf-8", "surrogatepass"))
 
 
 def wide_digest(text: str) -> bytes:
-    """Shorten the SHA-256 of a text to 16 bytes."""
+    """Compute the wide digest of a document's text: 16 bytes of the SHA-256."""
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()[:16]
+
+
+def check_digest(file: str, content: bytes, expected: int) -> None:
+    """Check bytes read from a file against their recorded digest.
+
+    Raises:
+        IntegrityError: the digest differs.
+    """
+    actual = digest(content)
+    if actual != expected:
+        part = f"{file}, a range of {len(content)} bytes"
+        raise IntegrityError(part, f"{expected:016x}", f"{actual:016x}", DAMAGED)
 
 
 @dataclass(frozen=True)
 class Shard:
-    """One file of an index: what `index.json` says of it."""
+    """One file of an index, as `index.json` lists it."""
 
     file: str
     rows: int
@@ -177,22 +167,22 @@ class Shard:
     sha256: str
 
     def check(self, content: Content) -> None:
-        """Compare the file's content with what is listed.
+        """Check the whole content of the file.
 
         Raises:
-            IntegrityError: its size or its hash is another.
+            IntegrityError: the size or the hash differs.
         """
         if len(content) != self.bytes:
             sizes = f"{self.bytes} bytes", f"{len(content)} bytes"
             raise IntegrityError(self.file, *sizes, DAMAGED)
-        found = hashlib.sha256(content).hexdigest()
-        if found != self.sha256:
-            raise IntegrityError(self.file, self.sha256, found, DAMAGED)
+        actual = hashlib.sha256(content).hexdigest()
+        if actual != self.sha256:
+            raise IntegrityError(self.file, self.sha256, actual, DAMAGED)
 
 
 @dataclass(frozen=True)
 class Manifest:
-    """`index.json`."""
+    """The content of `index.json`."""
 
     fingerprint: dict[str, Any]
     precision: Precision
@@ -202,32 +192,32 @@ class Manifest:
 
     @property
     def lexical(self) -> bool:
-        """Whether there are terms and postings."""
+        """Whether the index has terms and postings."""
         return "lengths" in self.shards
 
     def to_json(self) -> bytes:
-        """Write it; ASCII."""
-        shards = {kind: [asdict(shard) for shard in some] for kind, some in self.shards.items()}
+        """Write as JSON, in ASCII."""
+        shards = {kind: list(map(asdict, group)) for kind, group in self.shards.items()}
         return json.dumps({"version": VERSION, **vars(self), "shards": shards}, indent=1).encode()
 
     @classmethod
     def from_json(cls, content: bytes) -> Manifest:
-        """Read and check it.
+        """Read and check `index.json`.
 
         Raises:
-            IndexFormatError: the version is another, or it is damaged; the message says which.
+            IndexFormatError: it has another version, or is damaged; the message describes how.
         """
         try:
             block = json.loads(content)
             version = block["version"]
         except (ValueError, KeyError, TypeError) as err:
             raise IndexFormatError(
-                f"{MANIFEST} is damaged, or a server's page in its place. {DAMAGED}"
+                f"{MANIFEST} is damaged, or the server sent another page in its place. {DAMAGED}"
             ) from err
         if version != VERSION:
             raise IndexFormatError(
-                f"index version {version} is unknown, this twinvec reads {VERSION}. Build the "
-                "index again, or update twinvec."
+                f"index version {version} is not supported, this twinvec reads version {VERSION}. "
+                "Build the index again, or update twinvec."
             )
         try:
             manifest = cls(
@@ -236,8 +226,8 @@ class Manifest:
                 int(block["dim"]),
                 int(block["count"]),
                 {
-                    kind: [Shard(**shard) for shard in some]
-                    for kind, some in block["shards"].items()
+                    kind: [Shard(**shard) for shard in group]
+                    for kind, group in block["shards"].items()
                 },
             )
             manifest._check()
@@ -246,17 +236,19 @@ class Manifest:
         return manifest
 
     def _check(self) -> None:
-        """Check that every row of every kind is there; what is raised becomes a message."""
-        kinds = (*vector_kinds(self.precision), "documents", "lines", "ids", "texts")
-        for kind in (*kinds, *(_LEXICAL[:1] if self.lexical else ())):
+        """Check that all kinds are complete; `from_json` turns a ValueError into its message."""
+        kinds = [*vector_kinds(self.precision), "documents", "lines", "ids", "texts"]
+        if self.lexical:
+            kinds.append("lengths")
+        for kind in kinds:
             rows = sum(shard.rows for shard in self.shards[kind])
             if rows != self.count:
                 raise ValueError(f"{kind} has {rows} rows of {self.count}")
         if self.lexical and len(self.shards["terms"]) != len(self.shards["postings"]):
-            raise ValueError("terms and postings have not the same number of shards")
-        for shard in (shard for some in self.shards.values() for shard in some):
+            raise ValueError("terms and postings differ in their number of shards")
+        for shard in (shard for group in self.shards.values() for shard in group):
             if not OWN_NAME.fullmatch(shard.file) or shard.rows < 0:
-                raise ValueError(f"it names a file {shard.file}")
+                raise ValueError(f"it lists a file {shard.file}")
 
 
 def to_npy(array: Array) -> bytes:
@@ -270,18 +262,19 @@ def from_npy(shard: Shard, content: bytes, kind: str, dim: int) -> Array:
     """Read a `.npy` file without copying it.
 
     Raises:
-        IndexFormatError: it is not the array that this kind of shard holds.
+        IndexFormatError: its dtype or shape is not that of the kind.
     """
     dtype, shape = columns(kind, dim)
     expected = (shard.rows, *shape)
     stream = io.BytesIO(content)
     try:
         version = np.lib.format.read_magic(stream)
-        found, transposed, stored = np.lib.format.read_array_header_1_0(stream)
+        stored_shape, transposed, stored_dtype = np.lib.format.read_array_header_1_0(stream)
     except ValueError as err:
         raise IndexFormatError(f"{shard.file} is not a .npy file. {DAMAGED}") from err
-    if version != (1, 0) or transposed or (found, stored) != (expected, dtype):
+    if version != (1, 0) or transposed or (stored_shape, stored_dtype) != (expected, dtype):
         raise IndexFormatError(
-            f"{shard.file} holds {stored} {list(found)}, not {dtype} {list(expected)}. {DAMAGED}"
+            f"{shard.file} holds {stored_dtype} {list(stored_shape)}, not {dtype} "
+            f"{list(expected)}. {DAMAGED}"
         )
     return np.frombuffer(content, dtype, offset=stream.tell()).reshape(expected)

@@ -1,4 +1,4 @@
-"""Which document has an id: digests of ids, those of a loaded index read when first needed."""
+"""Document ids, found by their digests."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from twinvec.index.format import digest
+from twinvec.index.format import text_digest
 from twinvec.index.stores.base import read_all
 
 if TYPE_CHECKING:
@@ -15,14 +15,12 @@ if TYPE_CHECKING:
     from twinvec.index.format import Manifest
     from twinvec.index.stores.base import Steps
 
-__all__ = ["Ids"]
-
 
 class Ids:
-    """Positions by id.
+    """Positions by id. Ids of a loaded index are read at the first use.
 
     Args:
-        manifest: of the index that was loaded, if one was; its documents come first.
+        manifest: of the loaded index, whose documents come first; None for a new index.
     """
 
     def __init__(self, manifest: Manifest | None = None) -> None:
@@ -30,25 +28,21 @@ class Ids:
         self._added: dict[int, int] = {}
         self._stored: tuple[NDArray[np.uint64], NDArray[np.intp]] | None = None
 
-    def add(self, name: str, position: int) -> None:
-        """Name a new document, or give the id of a removed one to it."""
-        self._added[_digest(name)] = position
+    def add(self, document_id: str, position: int) -> None:
+        """Add the id of a new document, which may be that of a removed one."""
+        self._added[text_digest(document_id)] = position
 
-    def find(self, name: str) -> Steps[int | None]:
-        """Find the position, also of a document that was removed; None where there is none."""
-        one = _digest(name)
-        if one in self._added:
-            return self._added[one]
+    def find(self, document_id: str) -> Steps[int | None]:
+        """Find the position of a document, removed or not; None for an unknown id."""
+        digest = text_digest(document_id)
+        if digest in self._added:
+            return self._added[digest]
         if self._manifest is None:
             return None
         if self._stored is None:
-            ids = yield from read_all(self._manifest, "ids")
-            order = np.argsort(ids)
-            self._stored = ids[order], order
-        ids, order = self._stored
-        place = int(np.searchsorted(ids, np.uint64(one)))
-        return int(order[place]) if place < len(ids) and int(ids[place]) == one else None
-
-
-def _digest(name: str) -> int:
-    return digest(name.encode("utf-8", "surrogatepass"))
+            digests = yield from read_all(self._manifest, "ids")
+            order = np.argsort(digests)
+            self._stored = digests[order], order
+        digests, order = self._stored
+        row = int(np.searchsorted(digests, np.uint64(digest)))
+        return int(order[row]) if row < len(digests) and int(digests[row]) == digest else None

@@ -1,18 +1,20 @@
-"""Rankings over all segments of an index: by vector, by terms, filtered, fused."""
+"""Rankings over all segments of an index: by vector, by terms, fused, filtered."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast, get_args
+from functools import partial
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
 import numpy as np
 
 from twinvec.encoding.pooling import normalize
 from twinvec.index.documents import Document
-from twinvec.index.segment import documents_of
-from twinvec.index.terms import fuse, idf, term_digest, terms, weights
-from twinvec.index.vectors import among, best
+from twinvec.index.format import text_digest
+from twinvec.index.segment import read_documents
+from twinvec.index.terms import idf, tf_component, tokenize
+from twinvec.index.vectors import is_in, top
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,25 +25,35 @@ if TYPE_CHECKING:
     from twinvec.index.stores.base import Steps
     from twinvec.index.terms import Postings
 
-    Ranking = tuple[NDArray[np.int64], NDArray[np.float64]]
-
-__all__ = ["Filter", "Hit", "Mode", "accepts", "check_mode", "search", "unit"]
+    Ranking = tuple[NDArray[np.int64], NDArray[np.float64]]  # positions and scores, best first
+    Ranker: TypeAlias = Callable[[int], Steps[Ranking]]
 
 Mode = Literal["semantic", "lexical", "hybrid"]
 Filter: TypeAlias = Mapping[str, Any] | Callable[[Document], bool]
 
-_AT_ONCE = 256  # documents that a filter looks at
-_FUSED = 100  # of each ranking, at least; twice as many as are asked for
-_MOST_TERMS = 64  # of a query; few sentences have so many that differ
+FILTER_BATCH_DOCUMENTS = 256
+FUSED_HITS = 100  # at least, of each ranking; otherwise twice as many as are asked for
+MAX_QUERY_TERMS = 64  # few sentences have more distinct ones
+RRF_K = 60  # Cormack, Clarke and Büttcher, "Reciprocal Rank Fusion", 2009
 
 
 @dataclass(frozen=True)
 class Hit:
-    """One result.
+    """A search result: a document and its score.
 
-    `position` is its place in the index; `score` a cosine similarity (of precision `binary` with
-    the vector's signs alone, 0.8 at most), of mode `lexical` BM25, of `hybrid` the sum of
-    1 / (60 + rank) over both rankings.
+    ::
+
+        hit = index.search("bear", embedder)[0]
+        print(hit.score, hit.text, hit.metadata)
+
+    Attributes:
+        position: of the document in the index.
+        id: of the document.
+        score: cosine similarity in mode `semantic` (with precision `binary`, to the signs of the
+            vector, which is at most 0.8); BM25 in mode `lexical`; the sum of 1 / (60 + rank) over
+            both rankings in mode `hybrid`.
+        text: of the document.
+        metadata: of the document.
     """
 
     position: int
@@ -51,204 +63,230 @@ class Hit:
     metadata: dict[str, Any]
 
 
-def check_mode(mode: str, query: object, *, lexical: bool) -> None:
-    """Check that an index can be searched so.
+def check_query(query: object, mode: str, *, lexical: bool) -> None:
+    """Check that an index can be searched for a query in a mode.
 
     Raises:
-        ValueError: the mode is unknown, or the index has no terms.
-        TypeError: the mode needs a text.
+        TypeError: the query is not a text.
+        ValueError: the mode is unknown, or needs terms and the index has none.
     """
     if mode not in get_args(Mode):
         raise ValueError(f"unknown mode {mode!r}; use one of: {', '.join(get_args(Mode))}")
-    if mode == "semantic":
-        return
     if not isinstance(query, str):
-        raise TypeError(f"mode {mode!r} needs the query as a text")
-    if not lexical:
+        raise TypeError(
+            f"the query must be a str, not {type(query).__name__}; for a vector use search_vector"
+        )
+    if mode != "semantic" and not lexical:
         raise ValueError(
-            f"mode {mode!r} needs terms, which this index was built without: lexical=True"
+            f"mode {mode!r} needs terms, and this index has none; build it with lexical=True"
         )
 
 
-def unit(query: ArrayLike, dim: int) -> NDArray[np.float32]:
-    """Scale a query to unit length; float32 [dim].
+def unit_vector(vector: ArrayLike, dim: int) -> NDArray[np.float32]:
+    """Scale a query vector to unit length; float32 [dim].
 
     Raises:
-        ValueError: it is not one finite vector of so many dims.
+        ValueError: it is not a single finite vector of this dim.
     """
-    vector = np.asarray(query, np.float32)
-    if vector.ndim != 1 and vector.shape[:-1] != (1,):
+    array = np.asarray(vector, np.float32)
+    if array.ndim != 1 and array.shape[:-1] != (1,):
         raise ValueError(
-            f"the query must be one vector, not of shape {vector.shape}; search for several "
-            "one after the other"
+            f"the query must be one vector [{dim}], not an array of shape {array.shape}; search "
+            "for each vector separately"
         )
-    flat = vector.ravel()
+    flat = array.ravel()
     if len(flat) != dim:
         raise ValueError(f"the query has {len(flat)} dims and the index {dim}")
     if not np.isfinite(flat).all():
-        raise ValueError("the query's vector is not finite, so that it ranks nothing")
+        raise ValueError("the query's vector is not finite")
     return normalize(flat)
 
 
 def search(
     segments: Sequence[Segment],
-    text: str,
+    text: str | None,
     vector: NDArray[np.float32] | None,
     *,
     k: int,
-    accept: Callable[[Document], bool] | None,
-    mode: Mode,
+    filter: Filter | None,  # noqa: A002 (as in `Index.search`)
 ) -> Steps[list[Hit]]:
-    """Rank and read what was found; see `Index.search`.
+    """Rank documents by a text's terms, by a vector, or by both; see `Index.search`.
 
     Args:
         segments: of the index.
-        text: the query, for the modes `lexical` and `hybrid`.
-        vector: the query, float32 [dim], for the modes `semantic` and `hybrid`.
-        k: hits at most.
-        accept: the filter.
-        mode: one of `Mode`.
+        text: the query of the modes `lexical` and `hybrid`.
+        vector: the query of the modes `semantic` and `hybrid`, float32 [dim], of unit length.
+        k: maximum number of hits, at least 1.
+        filter: selects the documents that may be found.
     """
-
-    def nearest(count: int) -> Steps[Ranking]:
-        yield from ()
-        return by_vector(segments, cast("NDArray[np.float32]", vector), count)
-
-    def matching(count: int) -> Steps[Ranking]:
-        return (yield from by_terms(segments, text, count))
-
-    if mode == "hybrid":
-        rankings = []
-        for rank in (nearest, matching):
-            positions, _ = yield from filtered(segments, rank, max(_FUSED, 2 * k), accept)
-            rankings.append(positions.tolist())
-        found = fuse(rankings)[:k]
+    if k < 1:
+        raise ValueError(f"k must be at least 1, not {k}")
+    accept = None if filter is None else to_predicate(filter)
+    rankers: list[Ranker] = []
+    if vector is not None:
+        rankers.append(partial(rank_by_vector, segments, vector))
+    if text is not None:
+        rankers.append(partial(rank_by_terms, segments, text))
+    if len(rankers) > 1:
+        ranked = (yield from _fused(segments, rankers, max(FUSED_HITS, 2 * k), accept))[:k]
     else:
-        rank = nearest if mode == "semantic" else matching
-        positions, scores = yield from filtered(segments, rank, k, accept)
-        found = list(zip(positions.tolist(), scores.tolist(), strict=True))
-    documents = yield from documents_of(segments, [position for position, _ in found])
+        positions, scores = yield from _filtered(segments, rankers[0], k, accept)
+        ranked = list(zip(positions.tolist(), scores.tolist(), strict=True))
+    documents = yield from read_documents(segments, [position for position, _ in ranked])
     return [
-        Hit(position, one.id, score, one.text, one.metadata)
-        for (position, score), one in zip(found, documents, strict=True)
+        Hit(position, document.id, score, document.text, document.metadata)
+        for (position, score), document in zip(ranked, documents, strict=True)
     ]
 
 
-def by_vector(segments: Sequence[Segment], query: NDArray[np.float32], count: int) -> Ranking:
-    """Rank by cosine: positions, best first, and scores."""
-    found = [one.matrix.nearest(query, count, one.removed) for one in segments]
-    positions = [rows + one.offset for one, (rows, _) in zip(segments, found, strict=True)]
-    return best(_joined(positions, np.int64), _joined([s for _, s in found], np.float64), count)
+def rank_by_vector(
+    segments: Sequence[Segment], query: NDArray[np.float32], count: int
+) -> Steps[Ranking]:
+    """Rank by cosine similarity."""
+    yield from ()  # vectors are in memory, terms have to be read: one signature for both
+    nearest = [segment.matrix.nearest(query, count, segment.removed) for segment in segments]
+    positions = [
+        rows + segment.offset for segment, (rows, _) in zip(segments, nearest, strict=True)
+    ]
+    scores = [segment_scores for _, segment_scores in nearest]
+    return top(_concatenate(positions, np.int64), _concatenate(scores, np.float64), count)
 
 
-def by_terms(segments: Sequence[Segment], text: str, count: int) -> Steps[Ranking]:
-    """Rank by BM25: positions of what has any term of the query, best first, and scores."""
-    wanted = yield from _telling(segments, text)
-    postings: list[list[Postings]] = []
+def rank_by_terms(segments: Sequence[Segment], text: str, count: int) -> Steps[Ranking]:
+    """Rank the documents that have any term of a text by BM25."""
+    query_terms = yield from _query_terms(segments, text)
+    postings: list[list[Postings]] = []  # by segment, then term
     lengths: list[NDArray[np.float64]] = []
-    for one in segments:
-        lengths.append((yield from one.lexical.lengths()).astype(np.float64))
-        found = yield from one.lexical.postings(wanted)
-        postings.append([_without(posting, one.removed) for posting in found])
-    kept = [one.kept() for one in segments]
-    rows = sum(map(len, kept))
-    if not rows:
-        return _joined([], np.int64), _joined([], np.float64)
-    total = sum(float(some[left].sum()) for some, left in zip(lengths, kept, strict=True))
-    scores = [np.zeros(len(one), np.float64) for one in segments]
-    for term in range(len(wanted)):
-        weight = idf(rows, sum(len(some[term][0]) for some in postings))
-        for number, some in enumerate(postings):
-            having, counts = some[term]
-            weighed = weights(counts, lengths[number][having], total / rows)
-            scores[number][having] += weight * weighed
-    matching = [np.flatnonzero(some) for some in scores]
-    positions = [some + one.offset for some, one in zip(matching, segments, strict=True)]
-    found_scores = [some[have] for some, have in zip(scores, matching, strict=True)]
-    return best(_joined(positions, np.int64), _joined(found_scores, np.float64), count)
+    for segment in segments:
+        lengths.append((yield from segment.vocabulary.lengths()).astype(np.float64))
+        term_postings = yield from segment.vocabulary.postings(query_terms)
+        postings.append([_without(posting, segment.removed) for posting in term_postings])
+    live_rows = [segment.live_rows() for segment in segments]
+    document_count = sum(map(len, live_rows))
+    if not document_count:
+        return _concatenate([], np.int64), _concatenate([], np.float64)
+    # Mean length of the documents that are not removed, over all segments.
+    length_sums = [float(all_[live].sum()) for all_, live in zip(lengths, live_rows, strict=True)]
+    mean_length = sum(length_sums) / document_count
+    scores = [np.zeros(len(segment), np.float64) for segment in segments]
+    for term in range(len(query_terms)):
+        # A term weighs the more the fewer documents have it, in all segments together.
+        weight = idf(document_count, sum(len(posting[term][0]) for posting in postings))
+        for segment_scores, posting, segment_lengths in zip(scores, postings, lengths, strict=True):
+            rows, term_frequencies = posting[term]
+            tf = tf_component(term_frequencies, segment_lengths[rows], mean_length)
+            segment_scores[rows] += weight * tf
+    matching = [np.flatnonzero(segment_scores) for segment_scores in scores]
+    positions = [rows + segment.offset for segment, rows in zip(segments, matching, strict=True)]
+    matching_scores = [all_[rows] for all_, rows in zip(scores, matching, strict=True)]
+    return top(_concatenate(positions, np.int64), _concatenate(matching_scores, np.float64), count)
 
 
-def _telling(segments: Sequence[Segment], text: str) -> Steps[list[int]]:
-    """Give the digests of a query's terms, in its order; of very many, the rarest.
+def _query_terms(segments: Sequence[Segment], text: str) -> Steps[list[int]]:
+    """Return the digests of a query's distinct terms, in its order; the rarest if very many.
 
-    Each costs a request, and of a whole article that is a query, the frequent ones change little.
-    Ties are for what comes first, so that every runtime chooses alike.
+    Each term costs a request. If the query is a whole article, its frequent terms change little.
+    Ties go to the term that comes first, so that every runtime selects the same.
     """
-    wanted = [term_digest(term) for term in dict.fromkeys(terms(text))]
-    if len(wanted) <= _MOST_TERMS:
-        return wanted
-    having = [0] * len(wanted)
-    for one in segments:
-        counts = yield from one.lexical.counts(wanted)
-        having = list(map(sum, zip(having, counts, strict=True)))
-    known = [place for place, count in enumerate(having) if count]
-    rarest = sorted(known, key=having.__getitem__)[:_MOST_TERMS]  # a stable sort
-    return [wanted[place] for place in sorted(rarest)]
+    digests = [text_digest(term) for term in dict.fromkeys(tokenize(text))]
+    if len(digests) <= MAX_QUERY_TERMS:
+        return digests
+    frequencies = [0] * len(digests)
+    for segment in segments:
+        counts = yield from segment.vocabulary.document_frequencies(digests)
+        frequencies = [total + count for total, count in zip(frequencies, counts, strict=True)]
+    present = [number for number, frequency in enumerate(frequencies) if frequency]
+    rarest = sorted(present, key=frequencies.__getitem__)[:MAX_QUERY_TERMS]  # a stable sort
+    return [digests[number] for number in sorted(rarest)]
 
 
-def filtered(
+def _fused(
     segments: Sequence[Segment],
-    rank: Callable[[int], Steps[Ranking]],
+    rankers: Iterable[Ranker],
+    count: int,
+    accept: Callable[[Document], bool] | None,
+) -> Steps[list[tuple[int, float]]]:
+    """Fuse the first `count` positions of each ranking."""
+    rankings = []
+    for ranker in rankers:
+        positions, _ = yield from _filtered(segments, ranker, count, accept)
+        rankings.append(positions.tolist())
+    return reciprocal_rank_fusion(rankings)
+
+
+def reciprocal_rank_fusion(rankings: Iterable[Iterable[int]]) -> list[tuple[int, float]]:
+    """Sum 1 / (60 + rank) over rankings of positions; best first, ties by position."""
+    scores: dict[int, float] = {}
+    for ranking in rankings:
+        for rank, position in enumerate(ranking, 1):
+            scores[position] = scores.get(position, 0.0) + 1 / (RRF_K + rank)
+    return sorted(scores.items(), key=lambda pair: (-pair[1], pair[0]))
+
+
+def _filtered(
+    segments: Sequence[Segment],
+    ranker: Ranker,
     count: int,
     accept: Callable[[Document], bool] | None,
 ) -> Steps[Ranking]:
-    """Take the first of a ranking that a filter accepts.
+    """Return the first `count` of a ranking that a filter accepts.
 
-    The ranking is asked for more, four times as many, until enough are found or it has no more;
-    what a document's filter said is not asked again.
+    The ranking is computed four times as long, until enough are accepted or it ends. The filter
+    sees each document once.
     """
     if accept is None:
-        return (yield from rank(count))
+        return (yield from ranker(count))
     verdicts: dict[int, bool] = {}
-    asked = max(64, 4 * count)
+    length = max(64, 4 * count)
     while True:
-        positions, scores = yield from rank(asked)
-        listed = positions.tolist()
-        kept: list[int] = []
-        for start in range(0, len(listed), _AT_ONCE):
-            some = listed[start : start + _AT_ONCE]
-            new = [at for at in some if at not in verdicts]
-            documents = yield from documents_of(segments, new)
-            verdicts |= {at: accept(one) for at, one in zip(new, documents, strict=True)}
-            kept += [start + i for i, at in enumerate(some) if verdicts[at]]
-            if len(kept) >= count:
+        positions, scores = yield from ranker(length)
+        ranked = positions.tolist()
+        accepted: list[int] = []
+        for start in range(0, len(ranked), FILTER_BATCH_DOCUMENTS):
+            batch = ranked[start : start + FILTER_BATCH_DOCUMENTS]
+            new = [position for position in batch if position not in verdicts]
+            documents = yield from read_documents(segments, new)
+            verdicts |= zip(new, map(accept, documents), strict=True)
+            accepted += [start + i for i, position in enumerate(batch) if verdicts[position]]
+            if len(accepted) >= count:
                 break
-        if len(kept) >= count or len(listed) < asked:
-            return positions[kept[:count]], scores[kept[:count]]
-        asked *= 4
+        if len(accepted) >= count or len(ranked) < length:
+            return positions[accepted[:count]], scores[accepted[:count]]
+        length *= 4
 
 
-def accepts(chosen: Filter) -> Callable[[Document], bool]:
-    """Turn a filter into a function.
+def to_predicate(filter: Filter) -> Callable[[Document], bool]:  # noqa: A002 (as above)
+    """Turn a filter into a function of a document.
 
     Raises:
-        TypeError: it is neither a mapping nor can it be called.
+        TypeError: it is neither a mapping nor a function.
     """
-    if callable(chosen):
-        return chosen
-    if not isinstance(chosen, Mapping):
-        kind = type(chosen).__name__
+    if callable(filter):
+        return filter
+    if not isinstance(filter, Mapping):
+        kind = type(filter).__name__
         raise TypeError(f"filter must be a mapping or a function of a Document, not {kind}")
-    wanted = {key: _values(value) for key, value in chosen.items()}
+    allowed = {key: _as_list(value) for key, value in filter.items()}
 
     def accept(document: Document) -> bool:
+        metadata = document.metadata
         return all(
-            key in document.metadata and any(one in few for one in _values(document.metadata[key]))
-            for key, few in wanted.items()
+            key in metadata and any(value in values for value in _as_list(metadata[key]))
+            for key, values in allowed.items()
         )
 
     return accept
 
 
-def _values(value: Any) -> list[Any]:
+def _as_list(value: Any) -> list[Any]:
     return list(value) if isinstance(value, list | tuple | set | frozenset) else [value]
 
 
 def _without(posting: Postings, removed: NDArray[np.int64]) -> Postings:
-    rows, counts = posting
-    left = ~among(rows, removed)
-    return rows[left], counts[left]
+    rows, term_frequencies = posting
+    live = ~is_in(rows, removed)
+    return rows[live], term_frequencies[live]
 
 
-def _joined(parts: Sequence[NDArray[Any]], dtype: Any) -> NDArray[Any]:
+def _concatenate(parts: Sequence[NDArray[Any]], dtype: Any) -> NDArray[Any]:
     return np.concatenate([np.empty(0, dtype), *parts], dtype=dtype)

@@ -1,7 +1,7 @@
-"""The parts of an index.
+"""A segment: the part of an index that was written or added at one time.
 
-An index has at most two segments: what was loaded, and what was added since. Each has its own
-vectors, documents and terms; a position counts through them.
+An index has at most two: the one that was loaded, and the one of documents added since. Each has
+its own vectors, documents and terms. Rows count within a segment, positions through all of them.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 from twinvec.index.documents import MemoryDocuments, StoredDocuments
 from twinvec.index.format import Manifest, from_npy, vector_kinds
 from twinvec.index.stores.base import Part, read_all
-from twinvec.index.terms import MemoryLexical, StoredLexical
+from twinvec.index.terms import MemoryVocabulary, StoredVocabulary
 from twinvec.index.vectors import Matrix
 
 if TYPE_CHECKING:
@@ -24,29 +24,27 @@ if TYPE_CHECKING:
 
     from twinvec.index.documents import Document, Documents
     from twinvec.index.stores.base import Steps
-    from twinvec.index.terms import Lexical
-
-__all__ = ["Segment", "documents_of"]
+    from twinvec.index.terms import Vocabulary
 
 
 @dataclass
 class Segment:
-    """Some rows of an index, the first of which stands at position `offset`."""
+    """Rows of an index; the first is at position `offset`. `removed` rows ascend, int64 [n]."""
 
     offset: int
     matrix: Matrix
     documents: Documents
-    lexical: Lexical
+    vocabulary: Vocabulary
     removed: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
 
     @classmethod
     def empty(cls, offset: int, matrix: Matrix) -> Segment:
-        """Make one in memory, to be added to."""
-        return cls(offset, matrix, MemoryDocuments(), MemoryLexical())
+        """Make a segment in memory, to be added to."""
+        return cls(offset, matrix, MemoryDocuments(), MemoryVocabulary())
 
     @classmethod
     def load(cls, manifest: Manifest) -> Steps[Segment]:
-        """Read the vectors, a shard at a time, and where each document is."""
+        """Read the vectors, a shard at a time, and where each document's line begins."""
         matrix = Matrix(manifest.precision, manifest.dim, manifest.count)
         for kind in vector_kinds(manifest.precision):
             start = 0
@@ -56,22 +54,23 @@ class Segment:
                 start += shard.rows
         lines = yield from read_all(manifest, "lines")
         documents = StoredDocuments(manifest.shards["documents"], lines)
-        return cls(0, matrix, documents, StoredLexical(manifest))
+        return cls(0, matrix, documents, StoredVocabulary(manifest))
 
     def __len__(self) -> int:
         """Count the rows, removed ones included."""
         return len(self.matrix)
 
-    def kept(self) -> NDArray[np.int64]:
-        """Give the rows that were not removed."""
+    def live_rows(self) -> NDArray[np.int64]:
+        """Return the rows that are not removed."""
         return np.delete(np.arange(len(self), dtype=np.int64), self.removed)
 
 
-def documents_of(segments: Sequence[Segment], positions: Sequence[int]) -> Steps[list[Document]]:
-    """Give the documents at some positions, in their order."""
-    found: dict[int, Document] = {}
-    for one in segments:
-        mine = [at for at in positions if one.offset <= at < one.offset + len(one)]
-        documents = yield from one.documents.get([at - one.offset for at in mine])
-        found |= zip(mine, documents, strict=True)
-    return [found[at] for at in positions]
+def read_documents(segments: Sequence[Segment], positions: Sequence[int]) -> Steps[list[Document]]:
+    """Read the documents at some positions, in their order."""
+    documents: dict[int, Document] = {}
+    for segment in segments:
+        start, stop = segment.offset, segment.offset + len(segment)
+        inside = [position for position in positions if start <= position < stop]
+        read = yield from segment.documents.read([position - start for position in inside])
+        documents |= zip(inside, read, strict=True)
+    return [documents[position] for position in positions]

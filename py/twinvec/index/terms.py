@@ -1,9 +1,13 @@
-"""BM25 over the documents' terms, and its fusion with a ranking by vectors.
+"""Terms of documents, and their weights by BM25.
 
-The formula is Lucene's: `idf * tf / (tf + k1 * (1 - b + b * length / mean length))` summed over
-the query's distinct terms, with `idf = ln(1 + (n - df + 0.5) / (df + 0.5))`, k1 = 1.2, b = 0.75.
-(Robertson and Zaragoza, "The Probabilistic Relevance Framework", 2009; Lucene leaves their factor
-k1 + 1 out, which moves no document.)
+The score of a document is Lucene's: for each distinct term of the query,
+
+    idf * tf / (tf + k1 * (1 - b + b * length / mean length))
+
+is summed, where `tf` counts the term in the document, `idf = ln(1 + (n - df + 0.5) / (df + 0.5))`
+for the `df` of `n` documents that have the term, k1 = 1.2 and b = 0.75. (Robertson and Zaragoza,
+"The Probabilistic Relevance Framework", 2009. Lucene omits their factor k1 + 1, which does not
+change the ranking.)
 """
 
 from __future__ import annotations
@@ -11,12 +15,12 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias
 from unicodedata import normalize
 
 import numpy as np
 
-from twinvec.index.format import POSTING, check_digest, digest, row_bytes
+from twinvec.index.format import POSTING, check_digest, row_bytes, text_digest
 from twinvec.index.stores.base import Part, read_all
 
 if TYPE_CHECKING:
@@ -27,189 +31,186 @@ if TYPE_CHECKING:
     from twinvec.index.format import Manifest, Shard
     from twinvec.index.stores.base import Steps
 
-__all__ = [
-    "Lexical",
-    "MemoryLexical",
-    "Postings",
-    "StoredLexical",
-    "fuse",
-    "idf",
-    "terms",
-    "weights",
-]
-
-_K1, _B = 1.2, 0.75
-_FUSED = 60  # Cormack, Clarke and Büttcher, "Reciprocal Rank Fusion", 2009
-_REMEMBERED = 1 << 25  # bytes of postings
+K1, B = 1.2, 0.75
+CACHED_POSTINGS_BYTES = 1 << 25
+MAX_TERM_FREQUENCY = 0xFFFF  # of a posting
 
 Postings: TypeAlias = "tuple[NDArray[np.int64], NDArray[np.float64]]"
-"""Rows that have a term, ascending, and how often."""
+"""Rows that have a term, ascending, and how often each has it."""
 
 _TERM = re.compile(r"\w+")
 
 
-def terms(text: str) -> list[str]:
-    """Split a text; in its order, with repetitions.
+def tokenize(text: str) -> list[str]:
+    """Split a text into its terms, in order, repetitions included.
 
-    Composed, since macOS and many PDFs write an accent as a character of its own, which no
-    keyboard types, and at which a word would end.
+    Unicode's normal form C comes first: macOS and many PDFs write an accent as a character of its
+    own, which no keyboard types, and which would end the term.
     """
     return _TERM.findall(normalize("NFC", text).casefold())
 
 
-def term_digest(term: str) -> int:
-    """Shorten a term to what stands for it in an index."""
-    return digest(term.encode("utf-8", "surrogatepass"))
+def idf(document_count: int, document_frequency: int) -> float:
+    """Compute the inverse document frequency of a term.
+
+    Rounded, so that mathematical libraries that differ in the last bit give the same ranking.
+    """
+    # Smoothed odds that a document lacks the term.
+    odds = (document_count - document_frequency + 0.5) / (document_frequency + 0.5)
+    # Plus one, so that a term in more than half of the documents still weighs above zero.
+    return round(math.log(1 + odds), 12)
 
 
-class Lexical(Protocol):
-    """The terms of some rows."""
+def tf_component(
+    term_frequencies: NDArray[np.float64], lengths: NDArray[np.float64], mean_length: float
+) -> NDArray[np.float64]:
+    """Compute the weight of a term in each document, from 0 to 1.
 
-    def counts(self, wanted: Sequence[int]) -> Steps[list[int]]:
-        """Count the rows that have each of some terms, by their digests."""
+    Args:
+        term_frequencies: of the term in each document, float64 [n].
+        lengths: number of terms of each document, float64 [n].
+        mean_length: over all documents of the index.
+    """
+    # In a longer document a term is expected more often: b sets how much of the length counts.
+    length_norm = 1 - B + B * lengths / mean_length
+    # Each repetition adds less than the one before: k1 sets how soon the weight saturates.
+    return term_frequencies / (term_frequencies + K1 * length_norm)
 
-    def postings(self, wanted: Sequence[int]) -> Steps[list[Postings]]:
-        """Give the postings of terms, by their digests; empty where no row has it."""
+
+class Vocabulary(Protocol):
+    """The terms of a segment, with their postings. Terms are passed as digests."""
+
+    def document_frequencies(self, terms: Sequence[int]) -> Steps[list[int]]:
+        """Count the rows that have each term."""
+
+    def postings(self, terms: Sequence[int]) -> Steps[list[Postings]]:
+        """Return the postings of each term; empty if no row has it."""
 
     def lengths(self) -> Steps[NDArray[np.uint32]]:
-        """Give the number of terms of every row; uint32 [rows]."""
+        """Return the number of terms of every row; uint32 [rows]."""
 
 
-class MemoryLexical:
-    """Terms of texts that were added; they are split when they are first asked for."""
+class MemoryVocabulary:
+    """Terms of added texts, which are tokenized at the first search."""
 
     def __init__(self) -> None:
         self._waiting: list[str] = []
         self._lengths: list[int] = []
-        self._counts: dict[int, dict[int, int]] = {}
+        self._postings: dict[int, dict[int, int]] = {}  # term -> row -> term frequency
 
     def append(self, texts: Iterable[str]) -> None:
         """Add texts."""
         self._waiting += texts
 
-    def counts(self, wanted: Sequence[int]) -> Steps[list[int]]:
-        """Look them up; see `Lexical.counts`."""
+    def document_frequencies(self, terms: Sequence[int]) -> Steps[list[int]]:
+        """Count in memory; see `Vocabulary.document_frequencies`."""
         yield from ()
-        self._split()
-        return [len(self._counts.get(one, {})) for one in wanted]
+        self._tokenize()
+        return [len(self._postings.get(term, {})) for term in terms]
 
-    def postings(self, wanted: Sequence[int]) -> Steps[list[Postings]]:
-        """Look them up; see `Lexical.postings`."""
+    def postings(self, terms: Sequence[int]) -> Steps[list[Postings]]:
+        """Look up in memory; see `Vocabulary.postings`."""
         yield from ()
-        self._split()
-        found = [self._counts.get(one, {}) for one in wanted]
+        self._tokenize()
+        by_row = [self._postings.get(term, {}) for term in terms]
         return [
-            (np.array(list(counts), np.int64), np.array(list(counts.values()), np.float64))
-            for counts in found
+            (np.array(list(rows), np.int64), np.array(list(rows.values()), np.float64))
+            for rows in by_row
         ]
 
     def lengths(self) -> Steps[NDArray[np.uint32]]:
-        """Count them; see `Lexical.lengths`."""
+        """Count in memory; see `Vocabulary.lengths`."""
         yield from ()
-        self._split()
+        self._tokenize()
         return np.array(self._lengths, np.uint32)
 
-    def _split(self) -> None:
+    def _tokenize(self) -> None:
         for text in self._waiting:
-            row, split = len(self._lengths), terms(text)
-            self._lengths.append(len(split))
-            for term, count in Counter(split).items():
-                self._counts.setdefault(term_digest(term), {})[row] = min(count, 0xFFFF)
+            row, terms = len(self._lengths), tokenize(text)
+            self._lengths.append(len(terms))
+            for term, count in Counter(terms).items():
+                rows = self._postings.setdefault(text_digest(term), {})
+                rows[row] = min(count, MAX_TERM_FREQUENCY)
         self._waiting = []
 
 
-class StoredLexical:
-    """Terms in a folder; the postings of those asked for are read, and nothing else of them."""
+class _Span(NamedTuple):
+    """Postings of one term in their shard, and their digest."""
+
+    shard: Shard
+    start: int
+    stop: int
+    digest: int
+
+    def part(self) -> Part:
+        width = row_bytes("postings", 0)
+        header = self.shard.bytes - self.shard.rows * width
+        return Part(self.shard, header + self.start * width, header + self.stop * width)
+
+
+class StoredVocabulary:
+    """Terms in a store; of the postings, only those of the terms asked for are read."""
 
     def __init__(self, manifest: Manifest) -> None:
         self._manifest = manifest
         self._lengths: NDArray[np.uint32] | None = None
         self._terms: NDArray[np.uint64] | None = None
-        self._remembered: dict[int, NDArray[np.void]] = {}
+        self._cache: dict[int, NDArray[np.void]] = {}
 
     def lengths(self) -> Steps[NDArray[np.uint32]]:
-        """Read them once; see `Lexical.lengths`."""
+        """Read them once; see `Vocabulary.lengths`."""
         if self._lengths is None:
             self._lengths = yield from read_all(self._manifest, "lengths")
         return self._lengths
 
-    def counts(self, wanted: Sequence[int]) -> Steps[list[int]]:
-        """Tell them without reading postings; see `Lexical.counts`."""
-        known = yield from self._known()
-        places = [self._place(known, one) for one in wanted]
-        return [len(place[1]) if place else 0 for place in places]
+    def document_frequencies(self, terms: Sequence[int]) -> Steps[list[int]]:
+        """Count without reading postings; see `Vocabulary.document_frequencies`."""
+        table = yield from self._table()
+        spans = [self._span(table, term) for term in terms]
+        return [span.stop - span.start if span else 0 for span in spans]
 
-    def postings(self, wanted: Sequence[int]) -> Steps[list[Postings]]:
-        """Read the ranges; see `Lexical.postings`.
+    def postings(self, terms: Sequence[int]) -> Steps[list[Postings]]:
+        """Read byte ranges; see `Vocabulary.postings`.
 
         Raises:
-            IntegrityError: what was read is not what was written.
+            IntegrityError: the bytes differ from those that were written.
         """
-        known = yield from self._known()
-        found = {one: self._remembered[one] for one in wanted if one in self._remembered}
-        places = {one: self._place(known, one) for one in wanted if one not in found}
-        asked = {one: place for one, place in places.items() if place}
-        contents = (
-            (yield [_part(shard, rows) for shard, rows, _ in asked.values()]) if asked else []
-        )
-        for (one, (shard, _, expected)), content in zip(asked.items(), contents, strict=True):
-            check_digest(shard.file, content, expected)
-            found[one] = np.frombuffer(content, POSTING)
-        self._remember(found)
-        none = np.empty(0, POSTING)
-        rows = [found.get(one, none) for one in wanted]
-        return [(one["document"].astype(np.int64), one["count"].astype(np.float64)) for one in rows]
+        table = yield from self._table()
+        postings = {term: self._cache[term] for term in terms if term in self._cache}
+        missing = {term: self._span(table, term) for term in terms if term not in postings}
+        spans = {term: span for term, span in missing.items() if span}
+        contents = (yield [span.part() for span in spans.values()]) if spans else []
+        for (term, span), content in zip(spans.items(), contents, strict=True):
+            check_digest(span.shard.file, content, span.digest)
+            postings[term] = np.frombuffer(content, POSTING)
+        self._remember(postings)
+        empty = np.empty(0, POSTING)
+        arrays = [postings.get(term, empty) for term in terms]
+        return [
+            (array["document"].astype(np.int64), array["count"].astype(np.float64))
+            for array in arrays
+        ]
 
-    def _known(self) -> Steps[NDArray[np.uint64]]:
-        """Read all terms, once."""
+    def _table(self) -> Steps[NDArray[np.uint64]]:
+        """Read all terms, once; uint64 [terms, 3]."""
         if self._terms is None:
             self._terms = yield from read_all(self._manifest, "terms")
         return self._terms
 
-    def _place(self, known: NDArray[np.uint64], wanted: int) -> tuple[Shard, range, int] | None:
-        """Find the shard of a term's postings, which of its rows they are, and their digest."""
-        place = int(np.searchsorted(known[:, 0], np.uint64(wanted)))
-        if place == len(known) or int(known[place, 0]) != wanted:
+    def _span(self, table: NDArray[np.uint64], term: int) -> _Span | None:
+        """Find the postings of a term; None if no row has it."""
+        row = int(np.searchsorted(table[:, 0], np.uint64(term)))
+        if row == len(table) or int(table[row, 0]) != term:
             return None
         shards = self._manifest.shards
         ends = np.cumsum([shard.rows for shard in shards["terms"]])
-        number = int(np.searchsorted(ends, place, side="right"))
+        number = int(np.searchsorted(ends, row, side="right"))
         shard = shards["postings"][number]
-        last = place + 1 == int(ends[number])
-        stop = shard.rows if last else int(known[place + 1, 1])
-        return shard, range(int(known[place, 1]), stop), int(known[place, 2])
+        is_last = row + 1 == int(ends[number])
+        stop = shard.rows if is_last else int(table[row + 1, 1])
+        return _Span(shard, int(table[row, 1]), stop, int(table[row, 2]))
 
-    def _remember(self, found: dict[int, NDArray[np.void]]) -> None:
-        self._remembered |= found
-        while sum(one.nbytes for one in self._remembered.values()) > _REMEMBERED:
-            self._remembered.pop(next(iter(self._remembered)))
-
-
-def _part(shard: Shard, rows: range) -> Part:
-    width = row_bytes("postings", 0)
-    header = shard.bytes - shard.rows * width
-    return Part(shard, header + rows.start * width, header + rows.stop * width)
-
-
-def idf(rows: int, having: int) -> float:
-    """Weigh a term by how few rows have it.
-
-    Rounded, so that two mathematical libraries that differ in the last bit rank alike.
-    """
-    return round(math.log(1 + (rows - having + 0.5) / (having + 0.5)), 12)
-
-
-def weights(
-    counts: NDArray[np.float64], lengths: NDArray[np.float64], mean: float
-) -> NDArray[np.float64]:
-    """Weigh how often rows have a term, between 0 and 1."""
-    return counts / (counts + _K1 * (1 - _B + _B * lengths / mean))
-
-
-def fuse(rankings: Iterable[Iterable[int]]) -> list[tuple[int, float]]:
-    """Fuse rankings of positions: `sum 1 / (60 + rank)`, best first, ties by position."""
-    scores: dict[int, float] = {}
-    for ranking in rankings:
-        for rank, position in enumerate(ranking, 1):
-            scores[position] = scores.get(position, 0.0) + 1 / (_FUSED + rank)
-    return sorted(scores.items(), key=lambda pair: (-pair[1], pair[0]))
+    def _remember(self, postings: dict[int, NDArray[np.void]]) -> None:
+        self._cache |= postings
+        while sum(array.nbytes for array in self._cache.values()) > CACHED_POSTINGS_BYTES:
+            self._cache.pop(next(iter(self._cache)))

@@ -170,10 +170,13 @@ class Endpoint:
         mode: str,
     ) -> list[dict[str, Any]]:
         """Rank an index's documents for a query, a text or a vector."""
-        embedder = self._embedder if isinstance(query, str) else None
-        hits = await self._indexes[handle].asearch(
-            query, embedder, k=k, filter=filter, mode=cast("Any", mode)
-        )
+        index = self._indexes[handle]
+        if isinstance(query, str):
+            hits = await index.asearch(
+                query, self._embedder, k=k, filter=filter, mode=cast("Any", mode)
+            )
+        else:
+            hits = await index.asearch_vector(query, k=k, filter=filter)
         return [asdict(hit) for hit in hits]
 
     def _hold(self, index: Index) -> dict[str, Any]:

@@ -43,7 +43,8 @@ def open_model(
 
 def open_store(location: Path | str, progress: Progress | None) -> Store:
     """Choose how an index's files are read: a folder's, an archive's, or a URL's."""
-    from twinvec.index.stores.base import FolderStore, UrlStore
+    from twinvec.index.stores.folder import FolderStore
+    from twinvec.index.stores.url import UrlStore
     from twinvec.index.stores.zip import ZipStore, is_archive
 
     browser = sys.platform == "emscripten"

@@ -325,7 +325,7 @@ def test_an_archive_is_searched_but_not_written(folder: Path, encoded: list[str]
     assert answer.stdout == search("a hot drink", "-k", "1").stdout
     answer = run("search", "docs/animals.md", "a hot drink")
     assert answer.exit_code == 1
-    assert "Is it the folder that an index was saved to?" in answer.stderr
+    assert "Check that an index was saved to this folder" in answer.stderr
 
 
 def test_the_working_folder_may_be_the_index(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -379,7 +379,7 @@ def test_search_modes_and_filters() -> None:
 def test_filters_compare_lists_and_not_what_is_missing() -> None:
     made = Index(Embedder.from_pretrained(EMBEDDED.name).fingerprint, dim=384)
     metadata: list[dict[str, Any]] = [{"tags": ["a", 1]}, {"tags": "b"}, {}]
-    made.add(["one", "two", "three"], np.eye(3, 384), metadata=metadata)
+    made.add_vectors(["one", "two", "three"], np.eye(3, 384), metadata=metadata)
     made.save("out")
 
     def found(pair: str) -> list[str]:

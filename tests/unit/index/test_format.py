@@ -29,8 +29,8 @@ from twinvec import (
     TwinvecError,
     normalize,
 )
-from twinvec.index import index as core
-from twinvec.index.stores.base import FolderStore
+from twinvec.index import contents as core
+from twinvec.index.stores.folder import FolderStore
 from twinvec.index.writing import postings
 from twinvec.index.writing import shards as files
 from twinvec.site.serve import _Handler
@@ -47,7 +47,7 @@ def vectors(count: int, dim: int = 70) -> Any:
 
 def index(precision: Any = "float32", **options: Any) -> Index:
     made = Index(FINGERPRINT, dim=70, precision=precision, **options)
-    made.add(TEXTS, vectors(5), metadata=[{"n": i} for i in range(5)])
+    made.add_vectors(TEXTS, vectors(5), metadata=[{"n": i} for i in range(5)])
     return made
 
 
@@ -57,7 +57,7 @@ def one(folder: Path, kind: str) -> Path:
 
 
 def results(some: Index, **options: Any) -> list[Any]:
-    found: list[Any] = [some.search(query, k=3, **options) for query in vectors(5)]
+    found: list[Any] = [some.search_vector(query, k=3, **options) for query in vectors(5)]
     if some.lexical:
         found += [some.search(query, mode="lexical", **options) for query in ("text one", "third")]
     return found
@@ -102,9 +102,9 @@ def test_it_is_changed_and_saved_in_its_own_folder(tmp_path: Path, precision: st
     index(precision).save(tmp_path)
     loaded = Index.load(tmp_path)
     loaded.remove(["1", "2"])
-    with pytest.raises(ValueError, match="'0' was there before"):
-        loaded.add(["x"], vectors(1), ids=["0"])
-    loaded.add(["a new text"], vectors(6)[5:])
+    with pytest.raises(ValueError, match="'0' is already in use"):
+        loaded.add_vectors(["x"], vectors(1), ids=["0"])
+    loaded.add_vectors(["a new text"], vectors(6)[5:])
     before = [[(hit.id, hit.score) for hit in hits] for hits in results(loaded)]
     for _ in range(2):
         loaded.save(tmp_path)
@@ -114,7 +114,7 @@ def test_it_is_changed_and_saved_in_its_own_folder(tmp_path: Path, precision: st
     shards = json.loads((tmp_path / "index.json").read_bytes())["shards"].values()
     names = {file.name for file in tmp_path.iterdir()}
     assert names == {shard["file"] for some in shards for shard in some} | {"index.json"}
-    loaded.add(["x"], vectors(1))
+    loaded.add_vectors(["x"], vectors(1))
     assert loaded.documents(-1)[0].id == "6"  # 4 and 5 are taken
 
 
@@ -147,8 +147,8 @@ def test_an_empty_index_is_saved(tmp_path: Path) -> None:
         made.save(tmp_path)
         loaded = Index.load(tmp_path)
         assert (len(loaded), loaded.documents()) == (0, [])
-        assert loaded.search(vectors(1)) == loaded.search("a", mode="lexical") == []
-        loaded.add(["a"], vectors(1))
+        assert loaded.search_vector(vectors(1)) == loaded.search("a", mode="lexical") == []
+        loaded.add_vectors(["a"], vectors(1))
         assert loaded.search("a", mode="lexical")[0].id == "0"
 
 
@@ -156,7 +156,7 @@ def test_terms_are_a_choice(tmp_path: Path) -> None:
     index(lexical=False).save(tmp_path)
     assert list(tmp_path.glob("postings-*")) == []
     loaded = Index.load(tmp_path)
-    with pytest.raises(ValueError, match="built without: lexical=True"):
+    with pytest.raises(ValueError, match="this index has none; build it with lexical=True"):
         loaded.search("one", mode="lexical")
 
 
@@ -184,7 +184,7 @@ def test_a_crash_leaves_the_old_index(
 
     monkeypatch.setattr(Path, "replace", stop_before)
     changed = Index(FINGERPRINT, dim=70)
-    changed.add(["other", "texts"], vectors(7)[5:])
+    changed.add_vectors(["other", "texts"], vectors(7)[5:])
     changed.save(tmp_path / "index")
     monkeypatch.undo()
     assert done >= 8
@@ -356,7 +356,7 @@ def test_an_array_may_be_filled_again(tmp_path: Path, precision: Any) -> None:
         for i, (text, row) in enumerate(zip(TEXTS, vectors(5), strict=True)):
             batch[:] = row
             writer.add([Document(str(i), text, {"n": i})], batch)
-            added.add([text], batch, metadata=[{"n": i}])
+            added.add_vectors([text], batch, metadata=[{"n": i}])
     added.save(tmp_path / "b")
     assert content(tmp_path / "a") == content(tmp_path / "b") == content(tmp_path / "once")
 
@@ -401,7 +401,7 @@ def test_what_is_changed_amid_a_save_is_not_lost(
         return read(self, parts)
 
     monkeypatch.setattr(FolderStore, "aread", slowly)
-    monkeypatch.setattr(core, "_SAVED", 1)
+    monkeypatch.setattr(core, "DOCUMENTS_PER_WRITE", 1)
     index().save(tmp_path / where)
     loaded = Index.load(tmp_path / where)
 
@@ -409,7 +409,7 @@ def test_what_is_changed_amid_a_save_is_not_lost(
         saving = asyncio.create_task(loaded.asave(tmp_path / where))
         for _ in range(turn):
             await asyncio.sleep(0)
-        added = loaded.aadd(["new"], vectors(1), ids=[f"new {turn}"])
+        added = loaded.aadd_vectors(["new"], vectors(1), ids=[f"new {turn}"])
         await asyncio.gather(added, loaded.aremove([str(turn)]), saving)
 
     for turn in range(5):
@@ -462,8 +462,8 @@ def test_unchanged_texts_keep_their_vectors(tmp_path: Path, precision: Any) -> N
         writer.add(documents, -vectors(1), stored=stored)
     loaded = Index.load(tmp_path)
     moved = [[5, 1, 2, 3, 4][hit.position] for hit in before[0]]
-    assert [hit.position for hit in loaded.search(vectors(5)[0], k=3)] == moved
-    scores = [hit.score for hit in loaded.search(vectors(5)[1], k=2)]
+    assert [hit.position for hit in loaded.search_vector(vectors(5)[0], k=3)] == moved
+    scores = [hit.score for hit in loaded.search_vector(vectors(5)[1], k=2)]
     assert scores == [hit.score for hit in before[1]][:2]
 
 
@@ -561,14 +561,18 @@ def _send_whole_instead(self: _Handler, *_: Any) -> Any:
 def test_an_index_of_another_make_is_told(tmp_path: Path, text: str) -> None:
     index().save(tmp_path)
     (tmp_path / "index.json").write_text(text, encoding="utf-8")
-    with pytest.raises(IndexFormatError, match=r"index\.json is damaged, or a server's page"):
+    with pytest.raises(
+        IndexFormatError, match=r"index\.json is damaged, or the server sent another page"
+    ):
         Index.load(tmp_path)
 
 
 @pytest.mark.parametrize("version", [1, 9])
 def test_another_version_is_told(tmp_path: Path, version: int) -> None:
     (tmp_path / "index.json").write_text(json.dumps({"version": version, "texts": []}), "utf-8")
-    with pytest.raises(IndexFormatError, match=f"index version {version} is unknown.*Build the"):
+    with pytest.raises(
+        IndexFormatError, match=f"index version {version} is not supported.*Build the"
+    ):
         Index.load(tmp_path)
 
 
@@ -597,10 +601,10 @@ def test_a_file_outside_the_folder_is_not_read(tmp_path: Path) -> None:
     file = tmp_path / "index.json"
     text = file.read_text(encoding="utf-8").replace("vectors-", "../vectors-")
     file.write_text(text, encoding="utf-8")
-    with pytest.raises(IndexFormatError, match=r"it names a file \.\./vectors"):
+    with pytest.raises(IndexFormatError, match=r"it lists a file \.\./vectors"):
         Index.load(tmp_path)
 
 
 def test_a_folder_without_an_index_is_told(tmp_path: Path) -> None:
-    with pytest.raises(IndexFormatError, match="Is it the folder that an index was saved to"):
+    with pytest.raises(IndexFormatError, match="Check that an index was saved to this folder"):
         Index.load(tmp_path)

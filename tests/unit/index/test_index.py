@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from twinvec import Hit, Index, IndexMismatchError, dot, normalize
-from twinvec.index.stores.base import FolderStore, Part
+from twinvec.index.stores.base import Part
+from twinvec.index.stores.folder import FolderStore
 
 FINGERPRINT = {"model": "some/model", "pooling": "mean"}
 NONE = np.empty(0, np.int64)
@@ -19,7 +20,7 @@ NONE = np.empty(0, np.int64)
 
 def index(**options: Any) -> Index:
     made = Index(FINGERPRINT, dim=3, **options)
-    made.add(["one", "two", "three"], np.eye(3, dtype=np.float32))
+    made.add_vectors(["one", "two", "three"], np.eye(3, dtype=np.float32))
     return made
 
 
@@ -32,7 +33,7 @@ def filled(count: int, precision: Any, dim: int = 64) -> tuple[Index, Any]:
     made = Index(FINGERPRINT, dim=dim, precision=precision)
     vectors = random(count, dim)
     numbers = [{"even": i % 2 == 0, "tags": [str(i % 10), "all"]} for i in range(count)]
-    made.add([f"text {i}" for i in range(count)], vectors, metadata=numbers)
+    made.add_vectors([f"text {i}" for i in range(count)], vectors, metadata=numbers)
     return made, vectors
 
 
@@ -41,7 +42,7 @@ def places(hits: list[Hit]) -> list[int]:
 
 
 def test_a_vector_ranks() -> None:
-    hits = index().search(np.array([0, 2, 1], dtype=np.float32), k=2)
+    hits = index().search_vector(np.array([0, 2, 1], dtype=np.float32), k=2)
     assert [(hit.position, hit.id, hit.text) for hit in hits] == [
         (1, "1", "two"),
         (2, "2", "three"),
@@ -51,9 +52,9 @@ def test_a_vector_ranks() -> None:
 
 
 def test_more_hits_than_there_are_texts() -> None:
-    assert places(index().search(np.ones(3, np.float32), k=100)) == [0, 1, 2]
+    assert places(index().search_vector(np.ones(3, np.float32), k=100)) == [0, 1, 2]
     with pytest.raises(ValueError, match="k must be at least 1, not 0"):
-        index().search(np.ones(3, np.float32), k=0)
+        index().search_vector(np.ones(3, np.float32), k=0)
 
 
 @pytest.mark.parametrize("precision", ["float32", "int8", "binary"])
@@ -64,7 +65,7 @@ def test_an_empty_index_finds_nothing(precision: Any, mode: Any) -> None:
     )
     made = Index(FINGERPRINT, dim=3, precision=precision)
     assert (len(made), made.search("a", embedder, mode=mode), made.documents()) == (0, [], [])
-    made.add([], np.empty((0, 3), np.float32))
+    made.add_vectors([], np.empty((0, 3), np.float32))
     assert (len(made), made.search("a", embedder, mode=mode)) == (0, [])
 
 
@@ -73,8 +74,8 @@ def test_an_empty_index_finds_nothing(precision: Any, mode: Any) -> None:
 def test_equal_vectors_get_equal_scores_in_their_order(count: int, precision: Any) -> None:
     made, vectors = filled(count, precision)
     again = [5, 17, 31, 64, 99]
-    made.add(["again"] * len(again), np.repeat(vectors[7:8], len(again), axis=0))
-    hits = made.search(vectors[7], k=6)
+    made.add_vectors(["again"] * len(again), np.repeat(vectors[7:8], len(again), axis=0))
+    hits = made.search_vector(vectors[7], k=6)
     assert places(hits) == [7, *range(count, count + len(again))]
     assert len({hit.score for hit in hits}) == 1
 
@@ -82,15 +83,15 @@ def test_equal_vectors_get_equal_scores_in_their_order(count: int, precision: An
 def test_more_ties_than_candidates_stand_in_their_order() -> None:
     for precision in ("float32", "int8", "binary"):
         made = Index(FINGERPRINT, dim=8, precision=cast("Any", precision))
-        made.add([str(i) for i in range(9000)], normalize(np.ones((9000, 8), np.float32)))
-        assert places(made.search(np.ones(8, np.float32), k=12)) == list(range(12))
+        made.add_vectors([str(i) for i in range(9000)], normalize(np.ones((9000, 8), np.float32)))
+        assert places(made.search_vector(np.ones(8, np.float32), k=12)) == list(range(12))
 
 
 def test_int8_is_near_to_exact() -> None:
     made, vectors = filled(6000, "int8", 384)
     exact, _ = filled(6000, "float32", 384)
     for query in normalize(vectors[:50] + random(50, 384, seed=1)):
-        near, best = made.search(query), exact.search(query)
+        near, best = made.search_vector(query), exact.search_vector(query)
         expected = np.argsort(-dot(query, vectors)[0], kind="stable")[:10]
         assert places(best) == expected.tolist()
         assert near[0].position == best[0].position
@@ -103,26 +104,26 @@ def test_any_number_of_dims(precision: Any, dim: int) -> None:
     made, vectors = filled(5000, precision, dim)
     if precision == "binary":
         signs = np.where(vectors[3] > 0, 1, -1) / dim**0.5
-        assert made.search(signs, k=1)[0].score == pytest.approx(1)
+        assert made.search_vector(signs, k=1)[0].score == pytest.approx(1)
     else:
-        hit = made.search(vectors[3], k=1)[0]
+        hit = made.search_vector(vectors[3], k=1)[0]
         assert hit.position == 3
         assert hit.score == pytest.approx(1, abs=0.02)
 
 
 def test_a_zero_vector_is_kept() -> None:
     made = Index(FINGERPRINT, dim=3, precision="int8")
-    made.add(["zero", "one"], np.array([[0, 0, 0], [1, 0, 0]], np.float32))
-    one, zero = made.search(np.eye(3, dtype=np.float32)[0])
+    made.add_vectors(["zero", "one"], np.array([[0, 0, 0], [1, 0, 0]], np.float32))
+    one, zero = made.search_vector(np.eye(3, dtype=np.float32)[0])
     assert (one.text, zero.text, zero.score) == ("one", "zero", 0)
     assert one.score == pytest.approx(1)
 
 
 def test_add_appends() -> None:
     one = index()
-    one.add(["four"], np.array([[1, 0, 0]], dtype=np.float32), metadata=[{"a": 1}])
+    one.add_vectors(["four"], np.array([[1, 0, 0]], dtype=np.float32), metadata=[{"a": 1}])
     assert len(one) == 4
-    hits = one.search(np.eye(3, dtype=np.float32)[0], k=2)
+    hits = one.search_vector(np.eye(3, dtype=np.float32)[0], k=2)
     assert [(hit.text, hit.id, hit.metadata) for hit in hits] == [
         ("one", "0", {}),
         ("four", "3", {"a": 1}),
@@ -132,16 +133,16 @@ def test_add_appends() -> None:
 def test_ids_are_ones_own_and_differ() -> None:
     one = Index(FINGERPRINT, dim=3)
     eye = np.eye(3, dtype=np.float32)
-    one.add(["a", "b"], eye[:2], ids=["x", "y"])
+    one.add_vectors(["a", "b"], eye[:2], ids=["x", "y"])
     assert [document.id for document in one.documents()] == ["x", "y"]
-    with pytest.raises(ValueError, match=r"ids\[0\]: 'y' was there before"):
-        one.add(["c"], eye[:1], ids=["y"])
-    with pytest.raises(ValueError, match=r"ids\[1\]: 'z' was there before"):
-        one.add(["c", "d"], eye[:2], ids=["z", "z"])
+    with pytest.raises(ValueError, match=r"ids\[0\]: the id 'y' is already in use"):
+        one.add_vectors(["c"], eye[:1], ids=["y"])
+    with pytest.raises(ValueError, match=r"ids\[1\]: the id 'z' is already in use"):
+        one.add_vectors(["c", "d"], eye[:2], ids=["z", "z"])
     with pytest.raises(ValueError, match="2 texts need as many ids, not 1"):
-        one.add(["c", "d"], eye[:2], ids=["z"])
-    with pytest.raises(ValueError, match=r"metadata\[0\] are not JSON"):
-        one.add(["c"], eye[:1], metadata=[{"when": object()}])
+        one.add_vectors(["c", "d"], eye[:2], ids=["z"])
+    with pytest.raises(ValueError, match=r"metadata\[0\] is not JSON"):
+        one.add_vectors(["c"], eye[:1], metadata=[{"when": object()}])
     assert len(one) == 2
 
 
@@ -150,44 +151,44 @@ def test_what_is_removed_is_not_found(precision: Any) -> None:
     made, vectors = filled(6000, precision)
     made.remove(["7", "9"])
     assert len(made) == 5998
-    assert 7 not in places(made.search(vectors[7], k=5990))
+    assert 7 not in places(made.search_vector(vectors[7], k=5990))
     assert [document.id for document in made.documents(6, 9)] == ["6", "8", "10"]
     assert 7 not in places(made.search("text 7", mode="lexical", k=6000))
     with pytest.raises(KeyError, match="no document has the id '7'"):
         made.remove(["8", "7"])
     assert len(made) == 5998
-    made.add(["text 7, back"], vectors[7:8], ids=["7"])
-    assert made.search(vectors[7], k=1)[0].text == "text 7, back"
+    made.add_vectors(["text 7, back"], vectors[7:8], ids=["7"])
+    assert made.search_vector(vectors[7], k=1)[0].text == "text 7, back"
 
 
 def test_all_may_be_removed() -> None:
     one = index()
     one.remove(["0", "1", "2"])
     assert (len(one), one.documents()) == (0, [])
-    assert one.search(np.ones(3, np.float32)) == one.search("one", mode="lexical") == []
+    assert one.search_vector(np.ones(3, np.float32)) == one.search("one", mode="lexical") == []
 
 
 @pytest.mark.parametrize("precision", ["float32", "int8", "binary"])
 def test_a_filter_is_exact(precision: Any) -> None:
     made, vectors = filled(6000, precision)
-    hits = made.search(vectors[7], k=10, filter={"even": True, "tags": ["4", "6"]})
+    hits = made.search_vector(vectors[7], k=10, filter={"even": True, "tags": ["4", "6"]})
     assert len(hits) == 10
     assert {hit.position % 10 for hit in hits} <= {4, 6}
-    scores = {hit.position: hit.score for hit in made.search(vectors[7], k=6000)}
+    scores = {hit.position: hit.score for hit in made.search_vector(vectors[7], k=6000)}
     best = sorted((-scores[at], at) for at in range(6000) if at % 10 in (4, 6))[:10]
     if precision != "binary":  # whose candidates are few for so many dims
         assert len({at for _, at in best} & set(places(hits))) >= 8
-    assert places(made.search(vectors[7], filter=lambda one: one.id == "4321")) == [4321]
-    assert made.search(vectors[7], filter={"even": "no such"}) == []
-    assert made.search(vectors[7], filter={"no such": None}) == []
+    assert places(made.search_vector(vectors[7], filter=lambda one: one.id == "4321")) == [4321]
+    assert made.search_vector(vectors[7], filter={"even": "no such"}) == []
+    assert made.search_vector(vectors[7], filter={"no such": None}) == []
     wrong: Any = 5
     with pytest.raises(TypeError, match="filter must be a mapping or a function"):
-        made.search(vectors[7], filter=wrong)
+        made.search_vector(vectors[7], filter=wrong)
 
 
 def test_bm25_is_lucenes() -> None:
     made = Index(FINGERPRINT, dim=3)
-    made.add(["the Cat", "the cat sat, the cat ran", "a dog"], np.eye(3, dtype=np.float32))
+    made.add_vectors(["the Cat", "the cat sat, the cat ran", "a dog"], np.eye(3, dtype=np.float32))
     hits = made.search("CAT the unknown", mode="lexical")
     assert places(hits) == [0, 1]
     idf = np.log(1 + (3 - 2 + 0.5) / (2 + 0.5))
@@ -200,7 +201,7 @@ def test_bm25_is_lucenes() -> None:
 def test_accents_are_found_however_they_are_written(tmp_path: Path) -> None:
     texts = ["Das Café in München", "a car", "Das Cafe\u0301 in Mu\u0308nchen"]
     made = Index(FINGERPRINT, dim=3)
-    made.add(texts, np.eye(3, dtype=np.float32))
+    made.add_vectors(texts, np.eye(3, dtype=np.float32))
     made.save(tmp_path)
     for index_ in (made, Index.load(tmp_path)):
         for query in ("CAFÉ", "cafe\u0301", "münchen", "mu\u0308nchen"):
@@ -223,7 +224,7 @@ def test_of_very_many_terms_the_rarest_are_asked_for(
     rare = [f"rare{number}" for number in range(60)]
     texts = [*([" ".join(frequent)] * 3), *(f"{one} {frequent[0]}" for one in rare)]
     made = Index(FINGERPRINT, dim=3)
-    made.add(texts, np.eye(1, 3, dtype=np.float32).repeat(len(texts), axis=0))
+    made.add_vectors(texts, np.eye(1, 3, dtype=np.float32).repeat(len(texts), axis=0))
     made.save(tmp_path)
     loaded = Index.load(tmp_path)
     unknown = [f"unknown{number}" for number in range(100)]
@@ -239,7 +240,7 @@ def test_of_very_many_terms_the_rarest_are_asked_for(
         " ".join([few, *unknown]), mode="lexical"
     )
     for index_ in (made, loaded):
-        index_.add([" ".join(frequent[1:3])], np.eye(1, 3, dtype=np.float32))
+        index_.add_vectors([" ".join(frequent[1:3])], np.eye(1, 3, dtype=np.float32))
     fewer = " ".join([*frequent[3:7], *rare])
     assert made.search(asked, mode="lexical") == made.search(fewer, mode="lexical")
     assert loaded.search(asked, mode="lexical") == loaded.search(fewer, mode="lexical")
@@ -257,14 +258,15 @@ def test_hybrid_finds_what_either_finds() -> None:
 
 def test_what_a_mode_needs_is_told() -> None:
     one = index(lexical=False)
-    with pytest.raises(ValueError, match="built without: lexical=True"):
+    with pytest.raises(ValueError, match="this index has none; build it with lexical=True"):
         one.search("one", mode="lexical")
     vector = np.ones(3, np.float32)
-    with pytest.raises(TypeError, match="mode 'hybrid' needs the query as a text"):
-        index().search(vector, mode="hybrid")
+    query: Any = vector
+    with pytest.raises(TypeError, match="must be a str, not ndarray; for a vector use search_vect"):
+        index().search(query)
     wrong: Any = "words"
     with pytest.raises(ValueError, match="unknown mode 'words'"):
-        index().search(vector, mode=wrong)
+        index().search("one", mode=wrong)
     with pytest.raises(ValueError, match="unknown precision 'int4'"):
         index(precision="int4")
 
@@ -281,7 +283,7 @@ def test_a_foreign_embedder_is_refused_by_field() -> None:
     )
     message = r"pooling \(index: mean, embedder: cls\)"
     with pytest.raises(IndexMismatchError, match=message) as err:
-        index().search(np.zeros(3, np.float32), foreign)
+        index().search("one", foreign)
     assert "model (" not in str(err.value)
     with pytest.raises(IndexMismatchError, match=message):
         index().add(["a"], foreign)
@@ -297,31 +299,35 @@ def test_what_does_not_fit_is_not_added() -> None:
     eye = np.eye(3, dtype=np.float32)
     for texts, vectors in ((["four"], eye[:2]), (["four"], eye[0]), (["four"], eye[:1, :2])):
         with pytest.raises(ValueError, match=r"1 texts need vectors \[1, 3\], not of shape"):
-            one.add(texts, vectors)
+            one.add_vectors(texts, vectors)
     with pytest.raises(TypeError, match="not one str"):
-        one.add("four", eye[:1])
+        one.add_vectors("four", eye[:1])
     for bad in (np.nan, np.inf):
         with pytest.raises(ValueError, match=r"vectors\[1\] is not finite"):
-            one.add(["four", "five"], np.array([[1, 0, 0], [0, bad, 0]]))
+            one.add_vectors(["four", "five"], np.array([[1, 0, 0], [0, bad, 0]]))
     for length in (5.58, 0.9, 1e-4, 1e30):
-        with pytest.raises(ValueError, match=r"vectors\[1\] has a length of .*normalize"):
-            one.add(["four", "five"], np.array([[1, 0, 0], [0, length, 0]]))
-    assert len(one) == len(one.search(eye[0])) == 3
-    one.add(["a float16 would be"], normalize(np.ones((1, 3), np.float32)).astype(np.float16))
+        with pytest.raises(ValueError, match=r"vectors\[1\] has the length .*normalize"):
+            one.add_vectors(["four", "five"], np.array([[1, 0, 0], [0, length, 0]]))
+    assert len(one) == len(one.search_vector(eye[0])) == 3
+    one.add_vectors(
+        ["a float16 would be"], normalize(np.ones((1, 3), np.float32)).astype(np.float16)
+    )
     one.remove(["3"])
-    one.add(("four",), eye[:1].astype(np.float64))
+    one.add_vectors(("four",), eye[:1].astype(np.float64))
     assert len(one) == 4
 
 
 def test_a_query_is_one_finite_vector() -> None:
     eye = np.eye(3, dtype=np.float32)
-    assert index().search(eye[:1], k=1)[0].text == "one"  # as `encode_query` gives it
-    with pytest.raises(ValueError, match=r"must be one vector, not of shape \(3, 3\)"):
-        index().search(eye)
+    assert index().search_vector(eye[:1], k=1)[0].text == "one"  # as `encode_query` gives it
+    with pytest.raises(
+        ValueError, match=r"must be one vector \[3\], not an array of shape \(3, 3\)"
+    ):
+        index().search_vector(eye)
     with pytest.raises(ValueError, match="not finite"):
-        index().search(np.full(3, np.nan, np.float32))
+        index().search_vector(np.full(3, np.nan, np.float32))
     with pytest.raises(ValueError, match="the query has 2 dims and the index 3"):
-        index().search(np.zeros(2, np.float32))
+        index().search_vector(np.zeros(2, np.float32))
 
 
 def test_the_precision_goes_by_size() -> None:

@@ -1,4 +1,7 @@
-"""An index as one file: a ZIP archive of its folder, stored, so that it is read where it lies."""
+"""An index as one file: a ZIP archive of its folder.
+
+Archives written here are not compressed, so that a few lines can be read without unpacking.
+"""
 
 from __future__ import annotations
 
@@ -11,60 +14,54 @@ from typing import TYPE_CHECKING
 
 from twinvec.errors import IndexFormatError
 from twinvec.index.format import DAMAGED, MANIFEST
-from twinvec.index.stores.base import FolderStore
+from twinvec.index.stores.folder import FolderStore
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from twinvec.index.stores.base import Part, Progress
 
-__all__ = ["ZipStore", "is_archive", "saving"]
-
 
 def is_archive(location: Path | str) -> bool:
-    """Tell by its name whether a location is an archive."""
+    """Check by its name whether a location is an archive."""
     return str(location).lower().endswith(".zip")
 
 
 class ZipStore(FolderStore):
-    """The files in an archive, packed by `saving` or by any other program.
+    """The files in an archive, written by `saving` or by any other program.
 
     Raises:
-        IndexFormatError: it is not a ZIP archive, or there is not one index in it.
+        IndexFormatError: the file is not a ZIP archive, or does not hold exactly one index.
     """
 
-    def __init__(self, file: Path, progress: Progress | None = None) -> None:
-        super().__init__(file, progress)
+    def __init__(self, path: Path, progress: Progress | None = None) -> None:
+        super().__init__(path, progress)
         try:
-            with zipfile.ZipFile(file) as archive:
+            with zipfile.ZipFile(path) as archive:
                 names = archive.namelist()
         except Exception as err:  # as in `_read`
-            raise IndexFormatError(f"{file} cannot be read as a ZIP archive ({err})") from err
-        found = [name for name in names if name.rpartition("/")[2] == MANIFEST]
-        if len(found) != 1:
-            raise IndexFormatError(f"{file} holds {len(found)} files {MANIFEST}, not one index")
-        self._prefix = found[0].removesuffix(MANIFEST)
+            raise IndexFormatError(f"{path} cannot be read as a ZIP archive ({err})") from err
+        manifests = [name for name in names if name.rpartition("/")[2] == MANIFEST]
+        if len(manifests) != 1:
+            raise IndexFormatError(f"{path} holds {len(manifests)} files {MANIFEST}, not one index")
+        self._prefix = manifests[0].removesuffix(MANIFEST)
 
     def _read(self, part: Part) -> bytes:
         try:
             with (
-                zipfile.ZipFile(self.folder) as archive,
+                zipfile.ZipFile(self.path) as archive,
                 archive.open(self._prefix + part.file) as stream,
             ):
                 stream.seek(part.start)
-                content = stream.read(-1 if part.stop is None else part.stop - part.start)
-        # zlib.error, EOFError, RuntimeError of an encrypted one: damage has no class of its own.
+                return stream.read(-1 if part.stop is None else part.stop - part.start)
+        # Damage has no class of its own: zlib.error, EOFError, RuntimeError if encrypted, ...
         except Exception as err:
-            raise IndexFormatError(f"{self.folder}: {part.file}: {err!r}. {DAMAGED}") from err
-        if part.stop is None and part.shard:
-            part.shard.check(content)
-            self._count(part)
-        return content
+            raise IndexFormatError(f"{self.path}: {part.file}: {err!r}. {DAMAGED}") from err
 
 
 @contextmanager
 def saving(location: Path | str) -> Iterator[Path]:
-    """Give the folder to save into; what is saved for an archive is packed at the end."""
+    """Yield the folder to save into. For an archive it is a temporary one, packed at the end."""
     target = Path(location)
     if not is_archive(target):
         yield target
@@ -75,5 +72,5 @@ def saving(location: Path | str) -> Iterator[Path]:
         with zipfile.ZipFile(part, "w", zipfile.ZIP_STORED) as archive:
             for file in sorted(folder.iterdir()):
                 archive.write(file, file.name)
-        shutil.rmtree(folder)  # before the archive takes its place: half the room is enough
+        shutil.rmtree(folder)  # before the archive replaces the old one: halves the space needed
         part.replace(target)

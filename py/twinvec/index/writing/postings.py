@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from twinvec.index.format import POSTING, digest
-from twinvec.index.terms import term_digest, terms
+from twinvec.index.format import POSTING, digest, text_digest
+from twinvec.index.terms import tokenize
 from twinvec.index.writing.shards import TableWriter
 
 if TYPE_CHECKING:
@@ -49,12 +49,12 @@ class PostingsWriter:
 
     def append(self, text: str) -> None:
         """Add one text."""
-        split = terms(text)
+        split = tokenize(text)
         if len(self._known) > _KNOWN:
             self._known.clear()
         for term in split:
             if term not in self._known:
-                self._known[term] = term_digest(term)
+                self._known[term] = text_digest(term)
         self._digests.extend(map(self._known.__getitem__, split))
         self._waiting.append(len(split))
         if len(self._digests) >= _BLOCK:

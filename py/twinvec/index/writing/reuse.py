@@ -8,7 +8,8 @@ import numpy as np
 
 from twinvec.errors import IndexFormatError, IntegrityError
 from twinvec.index.format import Manifest, columns, from_npy, vector_kinds, wide_digest
-from twinvec.index.stores.base import FolderStore, Part, drive, read_all
+from twinvec.index.stores.base import Part, drive, read_all
+from twinvec.index.stores.folder import FolderStore
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -90,6 +91,6 @@ class Previous:
         found = np.empty((len(rows), *shape), dtype)
         for number in sorted(set(numbers.tolist())):
             shard, inside = shards[number], numbers == number
-            array = np.load(self._store.folder / shard.file, mmap_mode="r")
+            array = np.load(self._store.path / shard.file, mmap_mode="r")
             found[inside] = array[rows[inside] - (ends[number] - shard.rows)]
         return found

@@ -10,8 +10,15 @@ import numpy as np
 
 from twinvec.errors import ParityWarning
 from twinvec.index.documents import Document, to_line
-from twinvec.index.format import Manifest, check_precision, digest, vector_kinds, wide_digest
-from twinvec.index.vectors import encode
+from twinvec.index.format import (
+    Manifest,
+    check_precision,
+    digest,
+    text_digest,
+    vector_kinds,
+    wide_digest,
+)
+from twinvec.index.vectors import check_vectors, quantize
 from twinvec.index.writing.postings import PostingsWriter
 from twinvec.index.writing.reuse import Previous
 from twinvec.index.writing.shards import LinesWriter, NewFiles, TableWriter
@@ -25,10 +32,7 @@ if TYPE_CHECKING:
 
     from twinvec.index.format import Precision
 
-__all__ = ["IndexWriter", "check_vectors"]
-
 _TABLES = ("lines", "ids", "texts")
-_OFF = 1e-3  # of a vector's length: float16 is within it, what was never normalised is not
 
 
 class IndexWriter:
@@ -140,19 +144,19 @@ class IndexWriter:
             raise ValueError(f"stored must have {len(documents)} rows, not shape {rows.shape}")
         new = np.flatnonzero(rows < 0)
         checked = check_vectors(vectors, len(new), self._dim)
-        made = encode(checked, self._precision)
+        made = quantize(checked, self._precision)
         if len(new) == len(rows):
-            self.append(documents, made)
+            self.add_stored(documents, made)
             return
         arrays = self._previous.take(np.maximum(rows, 0))
         for kind, array in arrays.items():
             array[new] = made[kind]
-        self.append(documents, arrays)
+        self.add_stored(documents, arrays)
 
-    def append(self, documents: Sequence[Document], arrays: Mapping[str, NDArray[Any]]) -> None:
+    def add_stored(self, documents: Sequence[Document], arrays: Mapping[str, NDArray[Any]]) -> None:
         """Append documents with vectors as they are stored, by kind of shard; see `add`."""
         lines = [_line(self._count + i, document) for i, document in enumerate(documents)]
-        ids = [digest(one.id.encode("utf-8", "surrogatepass")) for one in documents]
+        ids = [text_digest(document.id) for document in documents]
         self._check_new(documents, ids)
         if not documents:
             return
@@ -188,35 +192,6 @@ class IndexWriter:
             shards |= self._postings.close()
         manifest = Manifest(self._fingerprint, self._precision, self._dim, self._count, shards)
         self._files.commit(manifest)
-
-
-def check_vectors(vectors: ArrayLike, count: int, dim: int) -> NDArray[np.float32]:
-    """Check that there are so many finite vectors of unit length, or zero; float32 [count, dim].
-
-    Raises:
-        ValueError: the shape is another, or a vector is not finite, or longer or shorter; the
-            message says which.
-    """
-    checked = np.asarray(vectors, np.float32)
-    if checked.shape != (count, dim) and not (count == 0 and checked.size == 0):
-        raise ValueError(
-            f"{count} texts need vectors [{count}, {dim}], not of shape {checked.shape}"
-        )
-    checked = checked.reshape(count, dim)
-    finite = np.isfinite(checked).all(axis=1)
-    if not finite.all():
-        raise ValueError(
-            f"vectors[{int(np.argmin(finite))}] is not finite, so that nothing could find its text"
-        )
-    lengths = np.sqrt(np.einsum("nd,nd->n", checked, checked, dtype=np.float64))
-    off = (np.abs(lengths - 1) > _OFF) & (lengths > 0)
-    if off.any():
-        row = int(np.argmax(off))
-        raise ValueError(
-            f"vectors[{row}] has a length of {lengths[row]:.4g}, not 1, so that scores would not "
-            "be cosines; scale the vectors first: twinvec.normalize(vectors)"
-        )
-    return checked
 
 
 def _line(position: int, document: Document) -> bytes:

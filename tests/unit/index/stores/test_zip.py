@@ -15,7 +15,7 @@ from twinvec.errors import IndexFormatError, IntegrityError
 def made(count: int = 3) -> Index:
     index = Index({"model": "m"}, dim=4)
     vectors = np.eye(4, dtype=np.float32)[:count]
-    index.add(
+    index.add_vectors(
         [f"text {i}" for i in range(count)], vectors, metadata=[{"i": i} for i in range(count)]
     )
     return index
@@ -26,7 +26,7 @@ def test_it_is_saved_loaded_and_saved_again(tmp_path: Path) -> None:
     made().save(file)
     index = Index.load(file)
     assert [hit.text for hit in index.search("2", mode="lexical")] == ["text 2"]
-    index.add(["more"], np.eye(4, dtype=np.float32)[3:])
+    index.add_vectors(["more"], np.eye(4, dtype=np.float32)[3:])
     index.save(file)
     assert len(index.documents()) == len(Index.load(file)) == 4
     assert [one.name for one in tmp_path.iterdir()] == [file.name]

@@ -1,0 +1,58 @@
+"""An index in a folder on disk."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from twinvec.errors import IndexFormatError
+from twinvec.index.format import DAMAGED
+from twinvec.index.stores.base import ByteCounter
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from twinvec.index.stores.base import Part, Progress
+
+
+class FolderStore:
+    """The files in a folder.
+
+    Args:
+        path: the folder.
+        progress: called with the bytes of whole shards read so far, and their total.
+    """
+
+    def __init__(self, path: Path, progress: Progress | None = None) -> None:
+        self.path = path
+        self._counter = ByteCounter(progress)
+
+    def expect(self, total: int, hashes: Sequence[str]) -> None:  # noqa: ARG002 (nothing is cached)
+        """Start counting bytes; see `Store.expect`."""
+        self._counter.expect(total)
+
+    def read(self, parts: Sequence[Part]) -> list[bytes]:
+        """Read from disk; see `Store.read`."""
+        contents = []
+        for part in parts:
+            content = self._read(part)
+            if part.stop is None and part.shard:
+                part.shard.check(content)
+                self._counter.add(part)
+            contents.append(content)
+        return contents
+
+    async def aread(self, parts: Sequence[Part]) -> list[bytes]:
+        """Read from disk without a thread: to start one takes longer than to read a few lines."""
+        return self.read(parts)
+
+    def _read(self, part: Part) -> bytes:
+        try:
+            with (self.path / part.file).open("rb") as stream:
+                stream.seek(part.start)
+                return stream.read(-1 if part.stop is None else part.stop - part.start)
+        except OSError as err:
+            advice = DAMAGED if part.shard else "Check that an index was saved to this folder."
+            raise IndexFormatError(
+                f"{self.path / part.file} cannot be read ({err.strerror}). {advice}"
+            ) from err
