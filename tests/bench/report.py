@@ -1,4 +1,4 @@
-"""What a reader sees of the figures: tables, a plot, and the README's table."""
+"""What a reader sees of the figures: tables, a plot, and the table of docs/performance.md."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-README = Path(__file__).parents[2] / "README.md"
-START, END = "<!-- build.py bench --update-readme -->\n", "<!-- end -->\n"
+PAGE = Path(__file__).parents[2] / "docs" / "performance.md"
+START, END = "<!-- build.py bench --update-docs -->\n", "<!-- end -->\n"
 
 ROWS = {
     ("web", "one query"): "browser, one query",
@@ -41,16 +41,16 @@ def show(title: str, figures: dict[str, Any], indent: str = "") -> None:
     sys.stdout.flush()
 
 
-def update_readme(figures: dict[str, Any]) -> None:
+def update_page(figures: dict[str, Any]) -> None:
     """Write the performance table, and what it was measured on.
 
     Raises:
-        ValueError: the README has no place for it.
+        ValueError: the page has no place for it.
     """
-    text = README.read_text(encoding="utf-8")
+    text = PAGE.read_text(encoding="utf-8")
     found, where = figures["environment"], f"{re.escape(START)}.*?{re.escape(END)}"
     if not re.search(where, text, flags=re.DOTALL):
-        raise ValueError(f"{README} has no {START.strip()} ... {END.strip()}")
+        raise ValueError(f"{PAGE} has no {START.strip()} ... {END.strip()}")
     measured = (
         f"{found['machine']}, {found['cores']} cores, {found['model']} fp32; CPython "
         f"{found['python']}, onnxruntime {found['onnxruntime']}, fastembed {found['fastembed']}, "
@@ -59,7 +59,7 @@ def update_readme(figures: dict[str, Any]) -> None:
     )
     lines = ["| | twinvec | times that of twinvec |", "|---|---|---|", *_rows(figures)]
     block = START + "\n".join(lines) + f"\n\nMedians of interleaved runs. {measured}.\n" + END
-    README.write_text(re.sub(where, lambda _: block, text, flags=re.DOTALL), encoding="utf-8")
+    PAGE.write_text(re.sub(where, lambda _: block, text, flags=re.DOTALL), encoding="utf-8")
 
 
 def _rows(figures: dict[str, Any]) -> Iterator[str]:

@@ -46,7 +46,9 @@ def main() -> None:
         action="store_true",
         help="random weights of bge-small's shape in place of all-MiniLM-L6-v2",
     )
-    parser.add_argument("--update-readme", action="store_true", help="write its performance table")
+    parser.add_argument(
+        "--update-docs", action="store_true", help="write the table of docs/performance.md"
+    )
     options = parser.parse_args()
     parts = options.parts or list(PARTS)
     if unknown := set(parts) - set(PARTS):
@@ -63,8 +65,8 @@ def main() -> None:
         options.json.write_text(json.dumps(figures, indent=1), encoding="utf-8")
     if options.plot:
         report.plot(figures, options.plot)
-    if options.update_readme:
-        report.update_readme(figures)
+    if options.update_docs:
+        report.update_page(figures)
 
 
 def environment(playwright: Playwright, subject: Subject) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Every command and snippet of the READMEs runs."""
+"""Every command and snippet of the README and of docs/ runs, and every link leads somewhere."""
 
 from __future__ import annotations
 
@@ -20,18 +20,32 @@ from conftest import ROOT, overlay, serving
 from synthetic import write_tiny
 from twinvec import Index
 
-README, WEB_README = (
-    (ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "web/README.md")
-)
+README = ROOT / "README.md"
+PAGES = [README, *sorted((ROOT / "docs").glob("*.md"))]
 
 
-def blocks(language: str, text: str = README) -> list[str]:
-    return re.findall(rf"```{language}\n(.*?)```", text, flags=re.DOTALL)
+def blocks(language: str, *pages: Path) -> list[str]:
+    texts = [page.read_text(encoding="utf-8") for page in pages or PAGES]
+    pattern = re.compile(rf"```{language}\n(.*?)```", flags=re.DOTALL)
+    return [block for text in texts for block in pattern.findall(text)]
 
 
 def commands() -> list[str]:
     lines = [line for block in blocks("sh") for line in block.splitlines()]
-    return [line.partition("#")[0].strip() for line in lines if line]
+    return list(dict.fromkeys(line.partition("#")[0].strip() for line in lines if line))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_to_pages_and_headings(page: Path) -> None:
+    for link in re.findall(r"\]\(((?!https?:)[^)]+)\)", page.read_text(encoding="utf-8")):
+        path, _, anchor = link.partition("#")
+        target = (page.parent / path).resolve() if path else page
+        assert target.is_file(), link
+        headings = re.findall(r"^#+ (.+)$", target.read_text(encoding="utf-8"), flags=re.MULTILINE)
+        anchors = {
+            re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in headings
+        }
+        assert not anchor or anchor in anchors, link
 
 
 def build_py(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -54,18 +68,18 @@ def test_the_commands_are_those_that_are_run_here() -> None:
         'twinvec index _site -o search-index --include "*.html" --url-prefix / --dtype w8',
         "twinvec site _site/search --index search-index",
         "twinvec serve _site",
-        'twinvec search search-index "how do I install it?" -k 3',
-        "ray start --head",
-        "ray start --address head:6379",
-        "twinvec index _site -o search-index --engine ray --address head:6379",
+        "python build.py check",
+        "python build.py bench",
+        "python build.py test -k parity",
         "twinvec models",
         "twinvec embed texts.txt --out vectors.npy",
         "twinvec convert model onnx-model",
         "twinvec verify onnx-model",
         "twinvec site public --dtype w8",
-        "python build.py check",
-        "python build.py bench",
-        "python build.py test -k parity",
+        "ray start --head",
+        "ray start --address head:6379",
+        "twinvec index _site -o search-index --engine ray --address head:6379",
+        'twinvec search search-index "how do I install it?" -k 3',
     ]
     run = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
     assert "python build.py test\n" in run
@@ -73,11 +87,11 @@ def test_the_commands_are_those_that_are_run_here() -> None:
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with what the commands ask for, in which they were run one after the other."""
+    """A folder with the inputs of the commands, in which all of them were run in order."""
     folder = tmp_path_factory.mktemp("project")
     (folder / "texts.txt").write_text("Hello world.\nI love pandas!\n", encoding="utf-8")
     write_tiny(folder / "model")
-    (html,) = blocks("html")
+    (html,) = blocks("html", README)
     guide = folder / "_site" / "guide"
     guide.mkdir(parents=True)
     (guide / "zoo.html").write_text("<h1 id=zoo>Zoo</h1><p>Open from nine.</p>", encoding="utf-8")
@@ -85,7 +99,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
         f"<!doctype html>{html}<h1>Guide</h1><h2 id=setup>Setup</h2><p>Run pip first.</p>", "utf-8"
     )
     for line in commands():
-        # tests/unit/test_ray_index.py has Ray; a server does not end.
+        # tests/unit/index/writing/test_ray_engine.py needs Ray; a server does not end.
         if line.startswith("twinvec ") and not {"ray", "serve"} & set(line.split()):
             run_command(line, folder)
     return folder
@@ -98,7 +112,7 @@ def test_the_twinvec_commands_run(project: Path) -> None:
 
 
 def test_what_twinvec_put_into_a_site_is_not_indexed(project: Path) -> None:
-    assert (project / "_site" / "search" / "models").is_dir()
+    assert (project / "_site" / "search" / "twinvec-search.js").is_file()
     line = next(line for line in commands() if line.startswith("twinvec index _site"))
     report = json.loads(run_command(line, project, "--json"))
     assert [report[key] for key in ("passages", "embedded", "problems")] == [2, 0, []]
@@ -193,6 +207,8 @@ def python(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
 
 def test_the_python_snippets_run(python: tuple[Path, str]) -> None:
     folder, printed = python
+    assert "[[0.71 0.11]]" in printed
+    assert "\nsecond\n" in printed
     assert "text='I love pandas so much!'" in printed
     assert "(3, 384) Hello world." in printed
     assert len(Index.load(folder / "dist" / "index")) == 3
@@ -220,14 +236,14 @@ def test_the_vectors_in_the_page_are_those_of_the_python_snippet(
     browser: Browser, tmp_path: Path, python: tuple[Path, str]
 ) -> None:
     expected = (python[0] / "dist" / "expected.json").read_text(encoding="utf-8")
-    (snippet,) = blocks("js")
+    (snippet,) = blocks("js", README)
     (difference,) = run_javascript(browser, tmp_path, snippet, 1, expected)
     assert 0 < difference < 5e-7
 
 
 @pytest.mark.browser
 def test_the_snippet_for_the_page_runs(browser: Browser, tmp_path: Path) -> None:
-    (snippet,) = blocks("js", WEB_README)
+    (snippet,) = blocks("js", ROOT / "docs" / "in-the-page.md")
     (panda, hello), (hit,) = run_javascript(browser, tmp_path, snippet, 2)
     assert panda > hello
     assert "panda" in hit["text"]
