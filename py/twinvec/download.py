@@ -60,12 +60,13 @@ class Url:
 
         with urlopen(self.url, timeout=TIMEOUT_SECONDS) as response, target.open("wb") as out:
             total = int(response.headers.get("Content-Length", 0)) or None
+            received = 0
             while chunk := response.read(_CHUNK_BYTES):
-                out.write(chunk)
+                received += out.write(chunk)
                 if progress:
-                    progress(out.tell(), total)
-            if total is not None and out.tell() != total:
-                raise OSError(f"broke off after {out.tell():,} of {total:,} bytes")
+                    progress(received, total)
+            if total is not None and received != total:
+                raise OSError(f"broke off after {received:,} of {total:,} bytes")
 
 
 class Wheel:
@@ -167,27 +168,35 @@ def fetch(
         IntegrityError: an origin sent a file with another hash; nothing is kept.
         DownloadError: no origin could be reached.
     """
-    from http.client import HTTPException  # start-up
-
     target = cache_root(cache_dir) / "downloads" / sha256[:16] / name
     if target.is_file() and sha256_of(target) == sha256:
         return target
     target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=target.parent) as folder:
+        part = Path(folder) / name
+        _save_from_first(origins, part, target, progress)
+        digest = sha256_of(part)
+        if digest != sha256:
+            raise IntegrityError(name, sha256, digest)
+        part.replace(target)
+    return target
+
+
+def _save_from_first(
+    origins: Sequence[Origin], part: Path, target: Path, progress: DownloadProgress | None
+) -> None:
+    """Download to `part` from the first origin that can be reached."""
+    from http.client import HTTPException  # start-up
+
     failures = []
     for origin in origins:
-        with tempfile.TemporaryDirectory(dir=target.parent) as folder:
-            part = Path(folder) / name
-            try:
-                origin.save(part, progress)
-            except (OSError, HTTPException, KeyError, zipfile.BadZipFile) as err:
-                failures.append(f"{origin}: {err}")
-                continue
-            digest = sha256_of(part)
-            if digest != sha256:
-                raise IntegrityError(name, sha256, digest)
-            part.replace(target)
-            return target
+        try:
+            origin.save(part, progress)
+        except (OSError, HTTPException, KeyError, zipfile.BadZipFile) as err:
+            failures.append(f"{origin}: {err}")
+        else:
+            return
     raise DownloadError(
-        f"{name} cannot be downloaded from any of its origins, listed below. Try again, or put the "
-        f"file at {target}.\n  " + "\n  ".join(failures)
+        f"{part.name} cannot be downloaded from any of its origins, listed below. Try again, or "
+        f"put the file at {target}.\n  " + "\n  ".join(failures)
     )

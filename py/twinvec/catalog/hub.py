@@ -1,6 +1,6 @@
-"""Files from the Hugging Face Hub, in bounded time, each checked by what the Hub says of it.
+"""Download files from the Hugging Face Hub in bounded time, and check each by the Hub's own hash.
 
-Only `model_info` and `hf_hub_download` go to the network: `snapshot_download` lists a repository
+Only `model_info` and `hf_hub_download` use the network: `snapshot_download` lists a repository
 without a timeout, and its errors do not name the file.
 """
 
@@ -36,10 +36,9 @@ if TYPE_CHECKING:
 
     from huggingface_hub.hf_api import ModelInfo, RepoSibling
 
-__all__ = ["cached_file", "cached_files", "from_hub"]
-
 _COMMIT = re.compile("[0-9a-f]{40}")
-_MOST = 3  # times a file's size that may arrive before its download counts as failed
+_MAX_SIZES_RECEIVED = 3
+"""A download fails when so many times the file's size has arrived."""
 
 
 def from_hub(
@@ -58,29 +57,29 @@ def from_hub(
         name: `owner/name`.
         revision: a commit, branch or tag.
         dtype: which weights; external data that belong to them are downloaded too.
-        files: others that must be there.
-        optional: others that are taken where the Hub has them.
-        local_files_only: never ask the network.
-        cache: where models are kept.
+        files: paths of other files that must exist.
+        optional: paths of files that are downloaded if the Hub has them.
+        local_files_only: never use the network.
+        cache: the cache folder.
 
     Returns:
         The folder of this revision.
 
     Raises:
-        ModelNotFoundError: there is no such model, revision or file.
+        ModelNotFoundError: the model, its revision or a file does not exist.
         DownloadError: a file is not cached, and cannot be downloaded.
-        IntegrityError: a file is not the one that the Hub announces; it is not kept.
+        IntegrityError: a file's hash is not the one that the Hub announces; it is not kept.
     """
     weights = onnx_path(dtype)
     needed = [weights, *files]
-    # Which optional files there are, only the Hub knows: this one says that none is outstanding.
+    # Only the Hub knows which optional files exist: this marker records that none is missing.
     marker = f"{weights}.complete"
-    cached = _cached(name, revision, [*needed, marker] if optional else needed, cache)
+    cached = _cached_folder(name, revision, [*needed, marker] if optional else needed, cache)
     if cached:
         return cached
     if local_files_only:
         raise DownloadError(f"{name} is not in the cache at {cache}, and downloading is off")
-    info = _ask(name, revision)
+    info = _announced(name, revision)
     siblings = {sibling.rfilename: sibling for sibling in info.siblings or ()}
     for path in needed:
         if path not in siblings:
@@ -94,13 +93,13 @@ def from_hub(
 
 
 def cached_file(name: str, revision: str, path: str, cache: Path) -> Path | None:
-    """Find one file in the cache; None where it is not there."""
-    found = try_to_load_from_cache(name, path, cache_dir=cache / "hub", revision=revision)
-    return Path(found) if isinstance(found, str) else None
+    """Return a file's path in the cache; None where it is not cached."""
+    file = try_to_load_from_cache(name, path, cache_dir=cache / "hub", revision=revision)
+    return Path(file) if isinstance(file, str) else None
 
 
 def cached_files(cache: Path) -> Iterator[tuple[str, str, str, Path]]:
-    """Give name, revision, path in the model and place of each file in the cache."""
+    """Yield each cached file: model name, revision, path in the model, path in the cache."""
     if not (cache / "hub").is_dir():
         return
     for repo in sorted(scan_cache_dir(cache / "hub").repos, key=lambda repo: repo.repo_id):
@@ -110,14 +109,17 @@ def cached_files(cache: Path) -> Iterator[tuple[str, str, str, Path]]:
                 yield repo.repo_id, revision.commit_hash, path.as_posix(), file.file_path
 
 
-def _cached(name: str, revision: str, needed: Sequence[str], cache: Path) -> Path | None:
+def _cached_folder(name: str, revision: str, needed: Sequence[str], cache: Path) -> Path | None:
+    """Return the cached folder of a revision; None where a needed file is not cached."""
     try:
-        found = snapshot_download(
-            name,
-            revision=revision,
-            cache_dir=cache / "hub",
-            allow_patterns=list(needed),
-            local_files_only=True,
+        folder = Path(
+            snapshot_download(
+                name,
+                revision=revision,
+                cache_dir=cache / "hub",
+                allow_patterns=list(needed),
+                local_files_only=True,
+            )
         )
     except LocalEntryNotFoundError:
         return None
@@ -125,19 +127,18 @@ def _cached(name: str, revision: str, needed: Sequence[str], cache: Path) -> Pat
         raise ModelNotFoundError(
             f"{name!r} is not a model name of the form 'owner/name': {err}"
         ) from err
-    folder = Path(found)
     return folder if all((folder / path).is_file() for path in needed) else None
 
 
-def _ask(name: str, revision: str) -> ModelInfo:
-    """Ask for a revision's commit and its files' hashes."""
+def _announced(name: str, revision: str) -> ModelInfo:
+    """Ask the Hub for a revision's commit and its files' hashes."""
     try:
         info = HfApi().model_info(
             name, revision=revision, files_metadata=True, timeout=constants.HF_HUB_ETAG_TIMEOUT
         )
     except (RepositoryNotFoundError, RevisionNotFoundError) as err:
-        raise ModelNotFoundError(f"the Hub does not give {name} at {revision}: {err}") from err
-    except Exception as err:  # its HTTP library's own classes, which changed between releases
+        raise ModelNotFoundError(f"the Hub does not have {name} at {revision}: {err}") from err
+    except Exception as err:  # classes of its HTTP library, which changed between releases
         raise DownloadError(f"the Hugging Face Hub cannot be reached ({err})") from err
     if _COMMIT.fullmatch(revision) and info.sha != revision:
         raise IntegrityError(f"the revision of {name}", revision, str(info.sha))
@@ -147,14 +148,16 @@ def _ask(name: str, revision: str) -> ModelInfo:
 def _download(
     name: str, revision: str, sibling: RepoSibling, commit: str | None, cache: Path
 ) -> Path:
-    """Bring one file into the cache and check it; give the folder of its revision."""
+    """Download one file into the cache and check it; return the folder of its revision."""
     path = sibling.rfilename
     try:
         file = Path(
-            hf_hub_download(name, path, revision=revision, cache_dir=cache / "hub", tqdm_class=_Bar)
+            hf_hub_download(
+                name, path, revision=revision, cache_dir=cache / "hub", tqdm_class=_BoundedProgress
+            )
         )
     except Exception as err:  # as above
-        # This one says "check your connection", whatever happened.
+        # Its message is "check your connection", whatever the cause.
         reason = err.__cause__ if isinstance(err, LocalEntryNotFoundError) else err
         raise DownloadError(
             f"{path} of {name} cannot be downloaded ({' '.join(str(reason).split())}); "
@@ -162,29 +165,30 @@ def _download(
         ) from err
     folder = file.parents[path.count("/")]
     if sibling.lfs:
-        expected, found = sibling.lfs.sha256, sha256_of(file)
+        expected, digest = sibling.lfs.sha256, sha256_of(file)
     else:
-        expected, found = sibling.blob_id or "none announced", git_hash(file.read_bytes())
+        expected, digest = sibling.blob_id or "none announced", git_hash(file.read_bytes())
     if folder.name != commit:
-        path, expected, found = f"the revision of {path}", str(commit), folder.name
-    if found != expected:
+        path, expected, digest = f"the revision of {path}", str(commit), folder.name
+    if digest != expected:
         discard(file)
-        raise IntegrityError(path, expected, found)
+        raise IntegrityError(path, expected, digest)
     return folder
 
 
-class _Bar(tqdm):
-    """A progress bar that ends a download which breaks off for ever.
+class _BoundedProgress(tqdm):
+    """A progress bar that stops an endless download.
 
-    `hf_hub_download` counts its retries anew whenever data comes, so that it would never give up
-    on a server that breaks off in the middle of a file and then starts it over.
+    `hf_hub_download` resets its count of retries whenever data arrives, so it would never give up
+    on a server that interrupts each transfer and then starts the file over. Its progress bar is the
+    only code of ours that runs during a download, hence the check is here.
     """
 
     _received = 0.0
 
     def update(self, n: float | None = 1) -> bool | None:
-        """Count, and show."""
+        """Count the bytes received, and show them."""
         self._received += max(n or 0, 0)
-        if self.total and self._received > _MOST * self.total:
-            raise OSError("it broke off again and again")
+        if self.total and self._received > _MAX_SIZES_RECEIVED * self.total:
+            raise OSError("the download was interrupted too many times")
         return super().update(n)

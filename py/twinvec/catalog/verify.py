@@ -40,13 +40,13 @@ def verified_info(
         ModelError: see `ModelInfo.from_folder`.
     """
 
-    def compare(path: str, found: str) -> None:
-        expected = hashes.get(path, "none recorded" if required else found)
-        if found == expected:
+    def compare(path: str, digest: str) -> None:
+        expected = hashes.get(path, "none recorded" if required else digest)
+        if digest == expected:
             return
         if delete:
             discard(folder / path)
-        raise IntegrityError(str(folder / path), expected, found, way_out)
+        raise IntegrityError(str(folder / path), expected, digest, way_out)
 
     # Small files are hashed before they are parsed: an altered one may not even be JSON.
     for path in (*CONFIG_FILES, *OPTIONAL_FILES, REFERENCE_FILE):

@@ -1,4 +1,4 @@
-"""Texts of many kinds and lengths, on which weights are compared."""
+"""The quality set: texts that measure how close a dtype's vectors come to fp32."""
 
 from __future__ import annotations
 
@@ -8,8 +8,6 @@ import numpy as np
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-__all__ = ["QUALITY_TEXTS", "lowest_cosine"]
 
 QUALITY_TEXTS = (
     "",
@@ -32,13 +30,16 @@ QUALITY_TEXTS = (
     ),
     "a long list: " + ", ".join(f"item {number}" for number in range(60)),
 )
-"""14 texts, from none to a few hundred tokens."""
+"""14 texts of many kinds, from none to a few hundred tokens."""
 
 
 def lowest_cosine(vectors: NDArray[np.float32], expected: NDArray[np.float32]) -> float:
-    """Compare row with row, float [n, dim] each; float64, so that 0.9999997 means something."""
+    """Return the lowest cosine of corresponding rows, float [n, dim] each.
+
+    It is computed in float64, so that 0.9999997 is meaningful.
+    """
     left, right = vectors.astype(np.float64), expected.astype(np.float64)
     norms = np.linalg.norm(left, axis=1) * np.linalg.norm(right, axis=1)
     cosines = (left * right).sum(axis=1) / np.maximum(norms, 1e-12)
-    # A text without tokens is a zero vector, on both sides alike.
+    # A text without tokens is a zero vector on both sides, whose cosine is undefined.
     return float(np.where((left == right).all(axis=1), 1, cosines).min())

@@ -1,20 +1,20 @@
-"""Smaller weights: `w8` and `w16`, with the arithmetic of full ones, and `w8a8`; see `fixed_point`.
+"""Store weights small and compute in float32: `w8` and `w16`.
 
-In `w8` and `w16` only what is stored shrinks. The graph expands the weights by standard operators,
-which ONNX Runtime folds when it loads the model, and then computes in float32; so the two runtimes
-agree on these weights as closely as on fp32 ones. (Dynamically quantised weights such as q8 compute
-in integers, and there they do not.) Embedding tables stay small in memory too: only the rows that a
-text needs are expanded.
+Only storage shrinks. The graph expands the weights by standard operators, which ONNX Runtime folds
+when it loads the model, and then computes in float32. Runtimes therefore agree on these weights as
+closely as on fp32 ones. Embedding tables stay small in memory too: only the rows that a text needs
+are expanded.
 
-`w8` scales every 64 weights of an output channel by themselves. One scale a channel is 1.4 %
-smaller, but measured on all-MiniLM-L6-v2 the lowest cosine to fp32 is then 0.9964 (of the empty
-text, which lives in a few large activations) instead of 0.9993.
+`w8` rounds each 64 weights of a matrix's output channel, and each row of a table, to the 255 levels
+of a float16 scale of their own. One scale per channel is 1.4 % smaller, but on all-MiniLM-L6-v2 the
+lowest cosine to fp32 is then 0.9964 instead of 0.9993, that of the empty text, whose vector depends
+on a few large activations.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import onnx
@@ -23,90 +23,94 @@ from onnx import TensorProto, helper, numpy_helper
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_SMALLEST = 4096  # elements; below, scales and nodes would cost more than they save
-_BLOCK = 64  # weights that share a scale
+_MIN_ELEMENTS = 4096  # below, scales and nodes would cost more than they save
+_WEIGHTS_PER_SCALE = 64
 _LEVELS = 127  # of int8, the same on both sides of zero
 
 
 def make_weight_only(model: onnx.ModelProto, dtype: str) -> onnx.ModelProto:
-    """Make one of our own dtypes of a float32 model.
+    """Store a model's matrices and embedding tables as int8 or float16.
 
-    `w8` and `w16` store matrices and embedding tables as int8 or float16; `w8a8` has its own
-    matrices, and the tables of `w8`.
-
-    `w8` rounds each block of 64 weights of a matrix's output channel, and each row of a table, to
-    the 255 levels of a float16 scale of its own. Everything else, such as biases, stays float32.
+    Everything else, such as biases, stays float32.
 
     Args:
-        model: any graph whose weights are float32 initializers; it is left as it is.
-        dtype: `w8`, `w16` or `w8a8`.
+        model: any graph; its float32 initializers are stored small. It is not changed.
+        dtype: `w8` or `w16`.
 
     Raises:
-        UnsupportedModelError: `w8a8` cannot be made of this graph.
+        ValueError: another dtype.
     """
     if dtype not in ("w8", "w16"):
         raise ValueError(f"weights can be stored as w8 or w16, not {dtype!r}")
-    made = onnx.ModelProto()
-    made.CopyFrom(model)
-    graph = made.graph
+    small = onnx.ModelProto()
+    small.CopyFrom(model)
+    graph = small.graph
     uses = defaultdict(list)
     for node in graph.node:
         for position, name in enumerate(node.input):
             uses[name].append((node, position))
     initializers, expansions = [], []
     for tensor in graph.initializer:
-        place = _place(tensor, uses[tensor.name])
-        if place is None:
+        kind = _kind(tensor, uses[tensor.name])
+        if kind is None:
             initializers.append(tensor)
-            continue
-        weights, name = numpy_helper.to_array(tensor), tensor.name
-        if place == "table":
-            stored = _store(weights, name, dtype, axis=1)
-            for node, _ in uses[name]:
-                expansions += _gather(node, [part.name for part in stored])
+        elif kind == "table":
+            stored = _store(numpy_helper.to_array(tensor), tensor.name, dtype)
+            initializers += stored
+            for node, _ in uses[tensor.name]:
+                expansions += _expand_rows(node, [part.name for part in stored])
                 graph.node.remove(node)
         else:
-            stored = _store(_blocks(weights), name, dtype, axis=1)
-            expansions += _expand([part.name for part in stored], name + ".blocks")
-            stored.append(_constant(np.array(weights.shape), name + ".shape"))
-            shaped = [name + ".blocks", name + ".shape"]
-            expansions.append(helper.make_node("Reshape", shaped, [name]))
-        initializers += stored
+            stored, nodes = _store_matrix(tensor, dtype)
+            initializers += stored
+            expansions += nodes
     nodes = [*expansions, *graph.node]
     del graph.initializer[:], graph.node[:]
     graph.initializer.extend(initializers)
     graph.node.extend(nodes)
-    onnx.checker.check_model(made)
-    return made
+    onnx.checker.check_model(small)
+    return small
 
 
-def _place(tensor: onnx.TensorProto, uses: list[tuple[onnx.NodeProto, int]]) -> str | None:
-    """Tell a matrix that is multiplied with from a table that rows are gathered of."""
+def _kind(
+    tensor: onnx.TensorProto, uses: list[tuple[onnx.NodeProto, int]]
+) -> Literal["matrix", "table"] | None:
+    """Distinguish a matrix of products from a table of rows; None for all other tensors."""
     if tensor.data_type != TensorProto.FLOAT or len(tensor.dims) != 2:
         return None
-    if np.prod(tensor.dims) < _SMALLEST:
+    if np.prod(tensor.dims) < _MIN_ELEMENTS:
         return None
-    kinds = {(node.op_type, position) for node, position in uses}
-    if kinds == {("MatMul", 1)}:
+    inputs = {(node.op_type, position) for node, position in uses}
+    if inputs == {("MatMul", 1)}:
         return "matrix"
     along_rows = all(attribute.i == 0 for node, _ in uses for attribute in node.attribute)
-    return "table" if kinds == {("Gather", 0)} and along_rows else None
+    return "table" if inputs == {("Gather", 0)} and along_rows else None
+
+
+def _store_matrix(
+    tensor: onnx.TensorProto, dtype: str
+) -> tuple[list[onnx.TensorProto], list[onnx.NodeProto]]:
+    """Store a matrix in blocks; return its tensors, and the nodes that give the matrix back."""
+    weights, name = numpy_helper.to_array(tensor), tensor.name
+    stored = _store(_blocks(weights), name, dtype)
+    nodes = _expand([part.name for part in stored], name + ".blocks")
+    stored.append(_constant(np.array(weights.shape), name + ".shape"))
+    nodes.append(helper.make_node("Reshape", [name + ".blocks", name + ".shape"], [name]))
+    return stored, nodes
 
 
 def _blocks(matrix: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Cut [inputs, outputs] into [blocks, inputs of a block, outputs]."""
+    """Cut [inputs, outputs] into [blocks, inputs per block, outputs]."""
     inputs, outputs = matrix.shape
-    block = _BLOCK if inputs % _BLOCK == 0 else inputs
-    return matrix.reshape(-1, block, outputs)
+    size = _WEIGHTS_PER_SCALE if inputs % _WEIGHTS_PER_SCALE == 0 else inputs
+    return matrix.reshape(-1, size, outputs)
 
 
-def _store(
-    weights: NDArray[np.float32], name: str, dtype: str, axis: int
-) -> list[onnx.TensorProto]:
-    """Give the tensors that stand for the weights; along `axis` they share a scale."""
+def _store(weights: NDArray[np.float32], name: str, dtype: str) -> list[onnx.TensorProto]:
+    """Return the tensors that represent weights; along axis 1 these share a scale."""
     if dtype == "w16":
         return [_constant(weights.astype(np.float16), name + ".w16")]
-    peak = np.abs(weights).max(axis=axis, keepdims=True)
+    peak = np.abs(weights).max(axis=1, keepdims=True)
     tiny = np.finfo(np.float16).smallest_subnormal
     scale = np.maximum((peak / _LEVELS).astype(np.float16), tiny)
     levels = np.rint(weights / scale.astype(np.float32)).clip(-_LEVELS, _LEVELS)
@@ -114,7 +118,7 @@ def _store(
 
 
 def _expand(names: list[str], result: str) -> list[onnx.NodeProto]:
-    """Cast what is stored to float32, and multiply it by its scale, if it has one."""
+    """Cast stored weights to float32, and multiply them by their scale if they have one."""
     casts = [name + ".float" for name in names] if len(names) > 1 else [result]
     nodes = [
         helper.make_node("Cast", [name], [cast], to=TensorProto.FLOAT)
@@ -123,8 +127,8 @@ def _expand(names: list[str], result: str) -> list[onnx.NodeProto]:
     return nodes if len(names) == 1 else [*nodes, helper.make_node("Mul", casts, [result])]
 
 
-def _gather(node: onnx.NodeProto, names: list[str]) -> list[onnx.NodeProto]:
-    """Gather first, expand the gathered rows only."""
+def _expand_rows(node: onnx.NodeProto, names: list[str]) -> list[onnx.NodeProto]:
+    """Replace a Gather from a table: gather stored rows, and expand only these."""
     indices, result = node.input[1], node.output[0]
     rows = [f"{result}.{name}" for name in names]
     gathers = [

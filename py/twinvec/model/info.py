@@ -81,17 +81,17 @@ class ModelInfo:
     """dtype -> reference vectors for the self-check; see `model.reference`. In JSON `probes`."""
 
     @classmethod
-    def from_json(cls, block: Mapping[str, Any]) -> ModelInfo:
-        """Read a block that `to_json` wrote."""
-        facts = dict(block)
+    def from_json(cls, entry: Mapping[str, Any]) -> ModelInfo:
+        """Read an entry that `to_json` wrote."""
+        facts = dict(entry)
         references = facts.pop("probes", {})
         return cls(**facts, references=references)
 
     def to_json(self) -> dict[str, Any]:
         """Return a JSON-ready copy."""
-        block = asdict(self)
-        block["probes"] = block.pop("references")
-        return block
+        entry = asdict(self)
+        entry["probes"] = entry.pop("references")
+        return entry
 
     def weights_sha256(self, dtype: str) -> str:
         """Hash a dtype's weights; lower-case hexadecimal.
@@ -245,12 +245,12 @@ def _pooling(folder: Path) -> Pooling:
     file = folder / _POOLING
     if not file.is_file():
         return "mean"
-    block = read_json(file)
+    config = read_json(file)
     keys = [
-        key for key, value in block.items() if key.startswith("pooling_mode_") and value is True
+        key for key, value in config.items() if key.startswith("pooling_mode_") and value is True
     ]
-    if "pooling_mode" in block:  # as newer sentence-transformers write it
-        modes = block["pooling_mode"]
+    if "pooling_mode" in config:  # as newer sentence-transformers write it
+        modes = config["pooling_mode"]
         keys = [f"pooling_mode_{mode}" for mode in ([modes] if isinstance(modes, str) else modes)]
     if len(keys) != 1 or keys[0] not in _POOLING_MODES:
         raise ModelError(
