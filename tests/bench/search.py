@@ -35,7 +35,7 @@ SEARCH = """async ([queries, k]) => {
   const found = [];
   for (const query of queries) {
     const start = performance.now();
-    const hits = await index.search(new Float32Array(query), { k });
+    const hits = await index.searchVector(new Float32Array(query), { k });
     found.push([performance.now() - start, hits.map(({ position }) => position)]);
   }
   return found;

@@ -144,7 +144,7 @@ def test_a_vector_a_filter_and_metadata(site: Site, embedder: Embedder) -> None:
         """async (numbers) => {
           const index = await extractor.openIndex("int8");
           const filter = { number: [3, 5] };
-          return index.search(new Float32Array(numbers), { k: 5, filter });
+          return index.searchVector(new Float32Array(numbers), { k: 5, filter });
         }""",
         vector.tolist(),
     )
@@ -178,10 +178,14 @@ def test_wrong_arguments_are_told(site: Site) -> None:
         answer: str = site.tab.page.evaluate(source)
         return answer
 
-    assert message("i.search([1, 2])").startswith("TypeError: query must be a string or a Float32")
-    assert "2 dims and the index 384" in message("i.search(new Float32Array(2))")
+    assert message("i.search(new Float32Array(2))").startswith("TypeError: query must be a string")
+    assert message("i.searchVector([1, 2])").startswith("TypeError: vector must be a Float32Array")
+    assert "searchVector has no option mode" in message(
+        "i.searchVector(new Float32Array(384), { mode: 'hybrid' })"
+    )
+    assert "2 dims and the index 384" in message("i.searchVector(new Float32Array(2))")
     assert "unknown mode" in message("i.search('a', { mode: 'words' })")
-    assert "not finite" in message("i.search(new Float32Array(384).fill(NaN))")
+    assert "not finite" in message("i.searchVector(new Float32Array(384).fill(NaN))")
     assert "the id 'real-1' is already in use" in message("i.add('a', { ids: ['real-1'] })")
     assert "KeyError" not in message("i.search('a', { filter: { none: 1 }, k: 1 })")
 

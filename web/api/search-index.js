@@ -50,7 +50,7 @@ export class SearchIndex {
     const known = ["ids", "metadata", "progress_callback", "signal"];
     const given = checkOptions("add", options, known);
     const { ids, metadata, progress_callback: onProgress = () => {}, signal } = given;
-    const params = { handle: this.#held(), texts: asList(texts), ids, metadata };
+    const params = { handle: this.#openHandle(), texts: asList(texts), ids, metadata };
     const { truncated, size } = await this.#inTurn(() =>
       this.#worker.request("add", params, { onProgress, signal }),
     );
@@ -64,7 +64,7 @@ export class SearchIndex {
    * @param {string[]} ids
    */
   async remove(ids) {
-    const params = { handle: this.#held(), ids };
+    const params = { handle: this.#openHandle(), ids };
     const { size } = await this.#inTurn(() => this.#worker.request("remove", params));
     this.size = size;
   }
@@ -77,7 +77,7 @@ export class SearchIndex {
    * @param {string} name
    */
   async save(name) {
-    const params = { handle: this.#held(), name };
+    const params = { handle: this.#openHandle(), name };
     await this.#inTurn(() => this.#worker.request("saveIndex", params));
   }
 
@@ -87,7 +87,7 @@ export class SearchIndex {
    * @returns {Promise<Blob>}
    */
   async export() {
-    const params = { handle: this.#held() };
+    const params = { handle: this.#openHandle() };
     const content = await this.#inTurn(() => this.#worker.request("exportIndex", params));
     return new Blob([content], { type: "application/zip" });
   }
@@ -113,34 +113,52 @@ export class SearchIndex {
    * @returns {Promise<Document[]>}
    */
   async documents(start = 0, stop) {
-    return this.#worker.request("documents", { handle: this.#held(), start, stop });
+    return this.#worker.request("documents", { handle: this.#openHandle(), start, stop });
   }
 
   /**
    * Rank the documents for a query, best first.
    *
-   * @param {string | Float32Array} query  a text, or a vector
+   * @param {string} query
    * @param {{ k?: number, filter?: Record<string, any>,
-   *   mode?: "semantic" | "lexical" | "hybrid" }} [options]  `k` hits at most; `filter` keeps
-   *   documents whose metadata have a value, or one of several, by key; `mode` ranks by meaning
-   *   unless given, by the words of a text, or by both
+   *   mode?: "semantic" | "lexical" | "hybrid" }} [options]  `k`: the largest number of hits,
+   *   10 by default; `filter`: metadata key -> the value, or a list of values, that a document
+   *   must have; `mode`: rank by meaning (the default), by words, or by both
    * @returns {Promise<Hit[]>}
    */
   async search(query, options) {
-    const given = checkOptions("search", options, ["k", "filter", "mode"]);
-    const { k = 10, filter, mode = "semantic" } = given;
-    if (typeof query !== "string" && !(query instanceof Float32Array)) {
-      throw new TypeError("query must be a string or a Float32Array");
+    const {
+      k,
+      filter,
+      mode = "semantic",
+    } = checkOptions("search", options, ["k", "filter", "mode"]);
+    if (typeof query !== "string") {
+      throw new TypeError("query must be a string; to search for a vector, call searchVector");
     }
-    if (!Number.isInteger(k) || k < 1)
-      throw new TypeError(`k must be a whole number >= 1, not ${k}`);
-    return this.#worker.request("search", { handle: this.#held(), query, k, filter, mode });
+    const params = { handle: this.#openHandle(), query, k: checkCount(k), filter, mode };
+    return this.#worker.request("search", params);
+  }
+
+  /**
+   * Rank the documents for a vector by meaning, best first.
+   *
+   * @param {Float32Array} vector  of the model's dims
+   * @param {{ k?: number, filter?: Record<string, any> }} [options]  as for `search`
+   * @returns {Promise<Hit[]>}
+   */
+  async searchVector(vector, options) {
+    const { k, filter } = checkOptions("searchVector", options, ["k", "filter"]);
+    if (!(vector instanceof Float32Array)) {
+      throw new TypeError("vector must be a Float32Array; to search for a text, call search");
+    }
+    const params = { handle: this.#openHandle(), vector, k: checkCount(k), filter };
+    return this.#worker.request("searchVector", params);
   }
 
   /** Give its memory back; what was asked of it before is still answered, and nothing after. */
   async dispose() {
     if (this.#disposed) return;
-    const handle = this.#held();
+    const handle = this.#openHandle();
     this.#disposed = true;
     await this.#inTurn(() => this.#worker.request("closeIndex", { handle }));
   }
@@ -158,8 +176,14 @@ export class SearchIndex {
     return done;
   }
 
-  #held() {
+  #openHandle() {
     if (this.#disposed) throw new TypeError("this index was disposed of; open it again");
     return this.#handle;
   }
+}
+
+/** @param {number} [k] */
+function checkCount(k = 10) {
+  if (Number.isInteger(k) && k >= 1) return k;
+  throw new TypeError(`k must be a whole number >= 1, not ${k}`);
 }

@@ -25,8 +25,10 @@
  * @property {(params: { handle: number, texts: string[], ids?: string[],
  *   metadata?: Metadata[] }) => { truncated: number, size: number }} add
  * @property {(params: { handle: number, start: number, stop?: number }) => Document[]} documents
- * @property {(params: { handle: number, query: string | Float32Array, k: number,
+ * @property {(params: { handle: number, query: string, k: number,
  *   filter?: Record<string, any>, mode: string }) => Hit[]} search
+ * @property {(params: { handle: number, vector: Float32Array, k: number,
+ *   filter?: Record<string, any> }) => Hit[]} searchVector
  *
  * @typedef {object} SessionMethods
  *   What `workers/model.js` asks of `workers/session.js`.

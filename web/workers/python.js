@@ -110,6 +110,7 @@ const handlers = {
   add: async (params, report) => ({ value: await ask("add", params, report) }),
   documents: async (params) => ({ value: await ask("documents", params) }),
   search: async (params) => ({ value: await ask("search", params) }),
+  searchVector: async (params) => ({ value: await ask("search_vector", params) }),
 };
 
 serve(handlers);

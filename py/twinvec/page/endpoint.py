@@ -164,19 +164,27 @@ class Endpoint:
     async def search(
         self,
         handle: int,
-        query: Any,
+        query: str,
         k: int,
         filter: dict[str, Any] | None,  # noqa: A002 (the field's word)
         mode: str,
     ) -> list[dict[str, Any]]:
-        """Rank an index's documents for a query, a text or a vector."""
+        """Rank an index's documents for a query."""
         index = self._indexes[handle]
-        if isinstance(query, str):
-            hits = await index.asearch(
-                query, self._embedder, k=k, filter=filter, mode=cast("Any", mode)
-            )
-        else:
-            hits = await index.asearch_vector(query, k=k, filter=filter)
+        hits = await index.asearch(
+            query, self._embedder, k=k, filter=filter, mode=cast("Any", mode)
+        )
+        return [asdict(hit) for hit in hits]
+
+    async def search_vector(
+        self,
+        handle: int,
+        vector: Any,
+        k: int,
+        filter: dict[str, Any] | None,  # noqa: A002 (the field's word)
+    ) -> list[dict[str, Any]]:
+        """Rank an index's documents for a vector, given as a typed array."""
+        hits = await self._indexes[handle].asearch_vector(vector, k=k, filter=filter)
         return [asdict(hit) for hit in hits]
 
     def _hold(self, index: Index) -> dict[str, Any]:
