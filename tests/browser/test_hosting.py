@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, Error, expect
 
 from conftest import DIST, SUB_PATH, TEST_PAGE, Tab, open_tab, overlay, serving
-from twinvec.site.compress import brotli_of
+from twinvec.site.compress import brotli_path
 
 pytestmark = pytest.mark.browser
 
@@ -105,7 +105,7 @@ def test_a_damaged_file_is_refused_by_name(
     models.unlink()
     shutil.copytree(DIST / "models", models)
     (file,) = models.rglob(name)
-    brotli_of(file).unlink(missing_ok=True)
+    brotli_path(file).unlink(missing_ok=True)
     if kind == "flipped":
         content = bytearray(file.read_bytes())
         content[len(content) // 2] ^= 1

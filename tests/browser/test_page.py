@@ -13,7 +13,7 @@ from conftest import DIST, overlay, serving
 from twinvec import Embedder, Index
 from twinvec.documents.readers import read_sections
 from twinvec.index.search import Mode
-from twinvec.site.build import SAMPLE_QUERY
+from twinvec.site.sample import SAMPLE_QUERY
 
 pytestmark = pytest.mark.browser
 

@@ -17,7 +17,7 @@ from playwright.sync_api import Browser, Error, Response, Route
 
 from conftest import DIST, SUB_PATH, Tab, open_tab, serving_tests
 from twinvec import Embedder, Index, IndexWriter, normalize
-from twinvec.site.serve import _Handler
+from twinvec.site.serve import StaticHandler
 
 pytestmark = pytest.mark.browser
 
@@ -221,14 +221,14 @@ def test_only_what_is_shown_is_read_and_a_second_visit_reads_less(site: Site) ->
 
 
 def test_a_server_without_ranges(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    def whole(self: _Handler, *_: Any) -> Any:
+    def whole(self: StaticHandler, *_: Any) -> Any:
         del self.headers["Range"]
         return self.send_head()
 
     queries = ["What is a list?", "zip two sequences"]
     expected = site.search("int8", queries, mode="hybrid")
     site.copy("rangeless")
-    monkeypatch.setattr(_Handler, "_send_range", whole)
+    monkeypatch.setattr(StaticHandler, "send_range", whole)
     assert site.search("rangeless", queries, mode="hybrid") == expected
 
 

@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from conftest import DIST, SUB_PATH, TEST_PAGE, open_tab, overlay, serving
-from twinvec.site.serve import _Handler
+from twinvec.site.serve import StaticHandler
 
 pytestmark = pytest.mark.browser
 
@@ -89,15 +89,15 @@ def test_a_site_that_was_built_again_is_not_taken_from_the_http_cache(
     browser: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Many hosts let browsers keep files for some time, without asking again."""
-    send = _Handler.send_header
+    send = StaticHandler.send_header
 
-    def send_header(self: _Handler, keyword: str, value: str) -> None:
+    def send_header(self: StaticHandler, keyword: str, value: str) -> None:
         send(self, keyword, "max-age=3600" if keyword == "Cache-Control" else value)
 
     def link(source: str, made: str) -> None:
         Path(made).symlink_to(source)
 
-    monkeypatch.setattr(_Handler, "send_header", send_header)
+    monkeypatch.setattr(StaticHandler, "send_header", send_header)
     folder = overlay(tmp_path, changed={"test.html": TEST_PAGE})
     models = folder / SUB_PATH / "models"
     models.unlink()

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from conftest import SUB_PATH, Tab, hooked_worker, open_tab, overlay, serving
-from twinvec.site.build import SAMPLE_QUERY
+from twinvec.site.sample import SAMPLE_QUERY
 
 pytestmark = pytest.mark.browser
 

@@ -15,7 +15,7 @@ from synthetic import write_tiny
 from twinvec import DownloadError, Embedder, InferenceError, cos_sim
 from twinvec.catalog.pins import DEFAULT, EMBEDDED
 from twinvec.convert.folder import convert_folder
-from twinvec.site.build import SAMPLE_QUERY, SAMPLE_TEXTS
+from twinvec.site.sample import SAMPLE_QUERY, SAMPLE_TEXTS
 
 
 @pytest.fixture(scope="module")

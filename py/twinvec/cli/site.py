@@ -12,7 +12,9 @@ from twinvec.cli.options import as_json
 from twinvec.index import Index
 from twinvec.model.dtypes import DTYPES
 from twinvec.reopen import reopen
-from twinvec.site.build import SAMPLE_QUERY, build_site, sizes
+from twinvec.site.build import build_site
+from twinvec.site.sample import SAMPLE_QUERY
+from twinvec.site.sizes import measure_parts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -61,7 +63,7 @@ def site(
         made_with.close()
     dtypes = dtypes or ["fp32"]
     embedder, searched = build_site(out, model, dtypes=dtypes, index=index, webgpu=webgpu)
-    parts = sizes(out)
+    parts = measure_parts(out)
     size = sum(raw for raw, _ in parts.values())
     name = embedder.info.name
     hits = [] if index else searched.search(SAMPLE_QUERY, embedder)

@@ -1,12 +1,12 @@
-"""Python archives for the browser: only what is imported there, compiled beforehand.
+"""Python archives for the browser: the modules that are imported there, as bytecode.
 
-Pyodide's own start-up is mostly compiling: the standard library and NumPy come as sources. From
-archives of bytecode, made at build time by the very same CPython (Pyodide under Node), Python,
-NumPy and twinvec were up in a quarter of the time (1.1 s against 4.8 s in Chromium on a 2-core
-machine), and brotli makes 2.1 MB of what were 5.3 MB. Docstrings and assertions are left out.
+Pyodide starts slowly because the standard library and NumPy arrive as sources. Here the same
+CPython compiles them at build time (Pyodide under Node): Python, NumPy and twinvec start in a
+quarter of the time (1.1 s against 4.8 s in Chromium on a 2-core machine), and Brotli sends 2.1 MB
+instead of 5.3 MB. Docstrings and assertions are left out.
 
-The archives are stored, not deflated: a server's own brotli then sees their content (2.1 MB
-against 2.9 MB), and they load no slower.
+The archives are stored, not deflated: Brotli then compresses their content (2.1 MB against 2.9 MB),
+and they load as fast.
 """
 
 from __future__ import annotations
@@ -22,13 +22,11 @@ from twinvec.download import cache_root
 from twinvec.site.node import run_script
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
-__all__ = ["compiled", "numpy_sources", "stdlib_sources", "twinvec_sources"]
-
-# Patterns of module names. They cover what Pyodide's boot and `twinvec.page.endpoint` import, and
-# what their functions import later. A missing module is a ModuleNotFoundError that names it.
-_STDLIB = """
+# Patterns of module names. They cover the imports of Pyodide's boot and of `twinvec.page.endpoint`,
+# those inside functions included. A missing module is a ModuleNotFoundError that names it.
+STDLIB_MODULES = """
     __future__ _ast_unparse _collections_abc _colorize _compat_pickle _opcode_metadata _py_warnings
     _pyodide* _sitebuiltins _ssl _strptime _weakrefset abc annotationlib argparse ast asyncio*
     base64 bisect bz2 calendar codecs codeop collections* compression* concurrent* contextlib
@@ -41,54 +39,67 @@ _STDLIB = """
     sysconfig tarfile tempfile textwrap threading token tokenize traceback tracemalloc types typing
     urllib urllib.parse warnings weakref zipfile* zipimport
 """
-_NUMPY = """
+NUMPY_MODULES = """
     numpy numpy.__config__ numpy._* numpy.dtypes numpy.exceptions numpy.lib* numpy.linalg
     numpy.linalg._* numpy.matrixlib* numpy.typing numpy.version
 """
-_NATIVE_ONLY = """
-    catalog.* cli* convert* documents.find documents.markup index.writing.journal
-    index.writing.ray_engine index.writing.update reopen runtime.native site*
-"""
+
+NATIVE_ONLY = (
+    "twinvec.catalog*",
+    "twinvec.cli*",
+    "twinvec.convert*",
+    "twinvec.documents.find",
+    "twinvec.documents.markup",
+    "twinvec.index.writing.journal",
+    "twinvec.index.writing.ray_engine",
+    "twinvec.index.writing.update",
+    "twinvec.reopen",
+    "twinvec.runtime.native",
+    "twinvec.site*",
+)
+"""Patterns of twinvec's modules that the page does not import, but for `IN_PAGE`."""
+
+IN_PAGE: tuple[str, ...] = ()
+"""Modules of these packages that the page imports nevertheless."""
 
 
 def stdlib_sources(archive: Path) -> dict[str, bytes]:
-    """Choose from Pyodide's `python_stdlib.zip`."""
-    return _chosen(archive, _STDLIB)
+    """Return the needed modules of Pyodide's `python_stdlib.zip`: path -> content."""
+    return _needed_files(archive, STDLIB_MODULES.split())
 
 
 def numpy_sources(wheel: Path) -> dict[str, bytes]:
-    """Choose from NumPy's wheel; its licenses stay with it."""
-    return _chosen(wheel, _NUMPY)
+    """Return the needed modules of NumPy's wheel, and its licenses."""
+    return _needed_files(wheel, NUMPY_MODULES.split())
 
 
 def twinvec_sources() -> dict[str, bytes]:
-    """Choose from this package."""
+    """Return the needed modules of this package."""
     package = Path(__file__).parents[1]
     files = {file.relative_to(package.parent).as_posix(): file for file in package.rglob("*.py")}
-    native_only = " ".join(f"twinvec.{pattern}" for pattern in _NATIVE_ONLY.split())
     return {
-        name: file.read_bytes() for name, file in files.items() if not _matches(name, native_only)
+        path: file.read_bytes()
+        for path, file in files.items()
+        if _matches_any(path, IN_PAGE) or not _matches_any(path, NATIVE_ONLY)
     }
 
 
-def compiled(name: str, sources: Mapping[str, bytes], web: Path) -> Path:
-    """Make an archive of what is given, its Python sources as bytecode; cached by content.
+def compile_archive(name: str, sources: Mapping[str, bytes], web: Path) -> Path:
+    """Write an archive of the sources, with bytecode instead of Python; cached by content.
 
     Args:
         name: the archive's file name.
         sources: path in the archive -> content.
-        web: the browser side's sources, with its npm packages installed.
+        web: the sources of the browser side, with their npm packages installed.
+
+    Returns:
+        The archive's path in the cache.
 
     Raises:
-        TwinvecError: Node is missing, or it failed.
+        TwinvecError: Node is missing, or compiling failed.
     """
-    compiler = web / "tools" / "compile.mjs"
-    lock = web / "package-lock.json"  # which names Pyodide's version, so CPython's
-    parts = [Path(__file__).read_bytes(), compiler.read_bytes(), lock.read_bytes()]
-    for path in sorted(sources):
-        parts += [path.encode(), sources[path]]
-    key = hashlib.sha256(b"".join(hashlib.sha256(part).digest() for part in parts)).hexdigest()
-    target = cache_root() / "bytecode" / key[:16] / name
+    script = web / "tools" / "compile.mjs"
+    target = cache_root() / "bytecode" / _cache_key(sources, script, web) / name
     if target.is_file():
         return target
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -97,30 +108,41 @@ def compiled(name: str, sources: Mapping[str, bytes], web: Path) -> Path:
         for path, content in sources.items():
             (folder / path).parent.mkdir(parents=True, exist_ok=True)
             (folder / path).write_bytes(content)
-        run_script(compiler, folder)
+        run_script(script, folder)
         _pack(folder, part)
         part.replace(target)
     return target
 
 
-def _chosen(archive: Path, patterns: str) -> dict[str, bytes]:
+def _cache_key(sources: Mapping[str, bytes], script: Path, web: Path) -> str:
+    """Hash everything that an archive depends on."""
+    lock = web / "package-lock.json"  # names Pyodide's version, and so CPython's
+    contents = [Path(__file__).read_bytes(), script.read_bytes(), lock.read_bytes()]
+    for path in sorted(sources):
+        contents += [path.encode(), sources[path]]
+    digests = b"".join(hashlib.sha256(content).digest() for content in contents)
+    return hashlib.sha256(digests).hexdigest()[:16]
+
+
+def _needed_files(archive: Path, modules: Iterable[str]) -> dict[str, bytes]:
     with zipfile.ZipFile(archive) as opened:
-        names = [name for name in opened.namelist() if name.endswith((".py", ".so"))]
-        chosen = [name for name in names if _matches(name, patterns)]
-        licenses = [name for name in opened.namelist() if "/licenses/" in name]
-        return {name: opened.read(name) for name in (*chosen, *licenses) if name[-1] != "/"}
+        files = [name for name in opened.namelist() if not name.endswith("/")]
+        code = [name for name in files if name.endswith((".py", ".so"))]
+        needed = [name for name in code if _matches_any(name, modules)]
+        licenses = [name for name in files if "/licenses/" in name]
+        return {name: opened.read(name) for name in (*needed, *licenses)}
 
 
-def _matches(path: str, patterns: str) -> bool:
-    """Tell whether a file's module is among these; an extension's suffix tells its platform."""
+def _matches_any(path: str, patterns: Iterable[str]) -> bool:
+    """Match a file's module name; the platform in an extension module's suffix is no part of it."""
     folder, _, file = path.rpartition("/")
-    module = f"{folder}/{file.partition('.')[0]}".strip("/").removesuffix("/__init__")
-    dotted = module.replace("/", ".")
-    return any(fnmatchcase(dotted, pattern) for pattern in patterns.split())
+    stem = file.partition(".")[0]
+    module = f"{folder}/{stem}".strip("/").removesuffix("/__init__").replace("/", ".")
+    return any(fnmatchcase(module, pattern) for pattern in patterns)
 
 
 def _pack(folder: Path, target: Path) -> None:
-    """Store everything but the sources, the same bytes from the same files."""
+    """Store all files but the sources; equal files give equal bytes."""
     with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as archive:
         for file in sorted(folder.rglob("*")):
             if file.is_file() and file.suffix != ".py":

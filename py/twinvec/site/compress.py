@@ -1,8 +1,7 @@
-"""Brotli beside what is large, for hosts that send `file.br` where a browser accepts it.
+"""Brotli files beside large ones, for hosts that send `file.br` to browsers that accept it.
 
-Compressed at the highest quality, which takes a minute and a half for the whole runtime; so each
-content is compressed once and kept in twinvec's cache. Weights are left out: they lose a tenth,
-and take minutes.
+The highest quality takes a minute and a half for the whole runtime, so each content is compressed
+once and cached.
 """
 
 from __future__ import annotations
@@ -18,42 +17,56 @@ from twinvec.download import cache_root, sha256_of
 from twinvec.site.node import run_script
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-
-__all__ = ["brotli_of", "precompress"]
+    from collections.abc import Callable, Mapping, Sequence
 
 
-def brotli_of(file: Path) -> Path:
-    """Name the compressed twin of a file."""
+def brotli_path(file: Path) -> Path:
+    """Return the path of a file's compressed form: `file.br` beside it."""
     return file.with_name(f"{file.name}.br")
 
 
-def precompress(files: Sequence[Path], web: Path) -> Iterator[Path]:
-    """Write the twin of each file, unless it is there, and give its path."""
+def write_compressed(
+    files: Sequence[Path], web: Path, on_compress: Callable[[int, int], object] | None = None
+) -> list[Path]:
+    """Write the compressed form of each file, unchanged ones excepted.
+
+    Args:
+        files: files to compress; they stay.
+        web: the sources of the browser side, which have the compressing script.
+        on_compress: called after each file that the cache lacked with the files done, and their
+            total.
+
+    Returns:
+        The paths of the compressed forms.
+
+    Raises:
+        TwinvecError: Node is missing, or it failed.
+    """
     cache = cache_root() / "brotli"
     cache.mkdir(parents=True, exist_ok=True)
-    kept = {file: cache / f"{sha256_of(file)}.br" for file in files}
-    missing = {file: target for file, target in kept.items() if not target.is_file()}
-    if missing:
-        _compress(missing, web / "tools" / "brotli.mjs")
-    for file, compressed in kept.items():
-        twin = brotli_of(file)
-        if not twin.is_file() or sha256_of(twin) != sha256_of(compressed):
-            shutil.copyfile(compressed, twin)
-        yield twin
+    cached = {file: cache / f"{sha256_of(file)}.br" for file in files}
+    missing = {file: target for file, target in cached.items() if not target.is_file()}
+    _compress_all(missing, web / "tools" / "brotli.mjs", on_compress)
+    for file, compressed in cached.items():
+        target = brotli_path(file)
+        if not target.is_file() or sha256_of(target) != sha256_of(compressed):
+            shutil.copyfile(compressed, target)
+    return [brotli_path(file) for file in files]
 
 
-def _compress(targets: Mapping[Path, Path], script: Path) -> None:
-    """Compress each file to its target, as many at once as there are cores, with progress."""
-    from tqdm.auto import tqdm
+def _compress_all(
+    targets: Mapping[Path, Path], script: Path, on_compress: Callable[[int, int], object] | None
+) -> None:
+    """Compress each file to its target, as many at a time as there are cores."""
 
-    def one(source: Path, target: Path) -> None:
+    def compress(source: Path, target: Path) -> None:
         with tempfile.TemporaryDirectory(dir=target.parent) as folder:
             part = Path(folder) / target.name
             run_script(script, source, part)
             part.replace(target)
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        done = pool.map(one, targets.keys(), targets.values())
-        for _ in tqdm(done, "Compressing", len(targets), unit=" files"):
-            pass
+        jobs = pool.map(compress, targets.keys(), targets.values())
+        for done, _ in enumerate(jobs, start=1):
+            if on_compress:
+                on_compress(done, len(targets))

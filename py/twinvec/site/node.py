@@ -1,4 +1,4 @@
-"""Run the scripts in `web/` that building a site needs, with the Node that npm came with."""
+"""Run the Node scripts in `web/tools/` that build a site."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ from twinvec.errors import TwinvecError
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["run_script"]
+MAX_OUTPUT_CHARACTERS = 500
+"""End of a failed script's output that the error quotes."""
 
 
 def run_script(script: Path, *arguments: Path) -> None:
-    """Run one to its end.
+    """Run a script and wait until it ends.
 
     Raises:
         TwinvecError: Node is missing, or the script failed.
@@ -24,7 +25,7 @@ def run_script(script: Path, *arguments: Path) -> None:
     if node is None:
         raise TwinvecError("node is needed and not on the PATH; install Node.js")
     command = [node, str(script), *map(str, arguments)]
-    answer = subprocess.run(command, capture_output=True, text=True, check=False)
-    if answer.returncode:
-        said = (answer.stdout + answer.stderr).strip()[-500:]
-        raise TwinvecError(f"{script.name} failed: {said}")
+    process = subprocess.run(command, capture_output=True, text=True, check=False)
+    if process.returncode:
+        output = (process.stdout + process.stderr).strip()[-MAX_OUTPUT_CHARACTERS:]
+        raise TwinvecError(f"{script.name} failed: {output}")

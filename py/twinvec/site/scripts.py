@@ -1,7 +1,7 @@
-"""Bundle the modules of `web/` into the scripts of a site, with esbuild.
+"""The scripts of a site, bundled from the modules of `web/` with esbuild.
 
-Bundled, a page needs two requests before it can start a worker, however many modules the sources
-have. The scripts are not minified: they can be read in a browser's debugger.
+A page then needs two requests before it can start a worker, however many modules the sources have.
+The scripts are not minified, so that they can be read in a browser's debugger.
 """
 
 from __future__ import annotations
@@ -9,13 +9,9 @@ from __future__ import annotations
 import shutil
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from twinvec.errors import TwinvecError
 from twinvec.site.node import run_script
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 DOORS = ("twinvec.js", "twinvec-search.js", "sw.js")
 """Scripts at a site's root: addresses that pages rely on."""
@@ -23,8 +19,8 @@ DOORS = ("twinvec.js", "twinvec-search.js", "sw.js")
 WORKERS = ("workers/python.js", "workers/session.js")
 
 
-def write_scripts(out: Path, web: Path) -> Iterator[Path]:
-    """Write the scripts into the site `out`; unchanged ones stay untouched. Yield their paths.
+def write_scripts(out: Path, web: Path) -> None:
+    """Write the scripts into the site `out`, unchanged ones excepted.
 
     Raises:
         TwinvecError: Node or esbuild is missing, or bundling failed.
@@ -34,8 +30,7 @@ def write_scripts(out: Path, web: Path) -> Iterator[Path]:
     with tempfile.TemporaryDirectory() as folder:
         run_script(web / "tools" / "bundle.mjs", Path(folder))
         for name in (*DOORS, *WORKERS):
-            source, target = Path(folder) / name, out / name
-            if not target.is_file() or target.read_bytes() != source.read_bytes():
+            bundle, target = Path(folder) / name, out / name
+            if not target.is_file() or target.read_bytes() != bundle.read_bytes():
                 target.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(source, target)
-            yield target
+                shutil.copyfile(bundle, target)

@@ -33,7 +33,7 @@ from twinvec.index import contents as core
 from twinvec.index.stores.folder import FolderStore
 from twinvec.index.writing import postings
 from twinvec.index.writing import shards as files
-from twinvec.site.serve import _Handler
+from twinvec.site.serve import StaticHandler
 
 FINGERPRINT = {"model": "some/model", "pooling": "mean"}
 PRECISIONS = ["float32", "int8", "binary"]
@@ -527,13 +527,13 @@ def test_damage_is_told_by_name(
             use_all(tmp_path)
         return
     if not ranges:
-        monkeypatch.setattr(_Handler, "_send_range", lambda self, *_: self.send_whole())
-        monkeypatch.setattr(_Handler, "send_whole", _send_whole, raising=False)
+        monkeypatch.setattr(StaticHandler, "send_range", lambda self, *_: self.send_whole())
+        monkeypatch.setattr(StaticHandler, "send_whole", _send_whole, raising=False)
     with serving(tmp_path) as address, pytest.raises(error, match=file.name):
         use_all(address)
 
 
-def _send_whole(self: _Handler) -> Any:
+def _send_whole(self: StaticHandler) -> Any:
     del self.headers["Range"]
     return self.send_head()
 
@@ -543,7 +543,7 @@ def _send_whole(self: _Handler) -> Any:
 def test_a_url_is_opened(tmp_path: Path, ranges: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     index("int8").save(tmp_path)
     if not ranges:
-        monkeypatch.setattr(_Handler, "_send_range", _send_whole_instead)
+        monkeypatch.setattr(StaticHandler, "send_range", _send_whole_instead)
     with serving(tmp_path) as address:
         loaded = Index.load(address)
         assert results(loaded) == results(Index.load(tmp_path))
@@ -553,7 +553,7 @@ def test_a_url_is_opened(tmp_path: Path, ranges: bool, monkeypatch: pytest.Monke
         Index.load(address)
 
 
-def _send_whole_instead(self: _Handler, *_: Any) -> Any:
+def _send_whole_instead(self: StaticHandler, *_: Any) -> Any:
     return _send_whole(self)
 
 

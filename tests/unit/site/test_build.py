@@ -1,12 +1,9 @@
 from __future__ import annotations
 
-import _imp
-import zipfile
 from pathlib import Path
 
 import pytest
 
-from conftest import DIST
 from demo.python_docs import index_stdlib
 from synthetic import write_tiny
 from twinvec import (
@@ -14,30 +11,48 @@ from twinvec import (
     Index,
     IndexFormatError,
     IndexMismatchError,
-    IntegrityError,
     TwinvecError,
 )
 from twinvec.convert.folder import convert_folder
-from twinvec.model.info import ModelInfo
-from twinvec.site.build import SAMPLE_TEXTS, WEB, build_site, sizes
-from twinvec.site.bytecode import twinvec_sources
-from twinvec.site.compress import brotli_of
+from twinvec.site.build import SITE_MARK, build_site, is_site
+from twinvec.site.sample import SAMPLE_TEXTS
 
 
 def test_folders_of_others_are_left_alone(tmp_path: Path) -> None:
     theirs = tmp_path / "models" / "mine" / "weights.bin"
     theirs.parent.mkdir(parents=True)
     theirs.write_bytes(b"precious")
-    with pytest.raises(TwinvecError, match="models is there and not twinvec's"):
+    with pytest.raises(TwinvecError, match="models exists and was not written by twinvec"):
         build_site(tmp_path)
     assert theirs.read_bytes() == b"precious"
 
 
 def test_a_script_of_others_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "sw.js").write_text("mine", encoding="utf-8")
-    with pytest.raises(TwinvecError, match=r"sw\.js is there and not twinvec's"):
+    with pytest.raises(TwinvecError, match=r"sw\.js exists and was not written by twinvec"):
         build_site(tmp_path)
     assert [file.name for file in tmp_path.iterdir()] == ["sw.js"]
+
+
+def test_workers_of_others_are_left_alone_in_an_older_site(tmp_path: Path) -> None:
+    """Sites of earlier versions have the mark but no `workers` folder of their own."""
+    for name in (SITE_MARK, "workers/mine.js"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    with pytest.raises(TwinvecError, match=r"mine\.js exists and was not written by twinvec"):
+        build_site(tmp_path)
+
+
+def test_only_stale_files_in_twinvecs_own_folders_are_deleted(tmp_path: Path, model: Path) -> None:
+    build_site(tmp_path, model)[0].close()
+    assert is_site(tmp_path)
+    theirs = [tmp_path / "index.html", tmp_path / "worker.js"]
+    stale = [tmp_path / "runtime" / "old.mjs", tmp_path / "models" / "old" / "model.onnx"]
+    for file in (*theirs, *stale):
+        file.parent.mkdir(exist_ok=True)
+        file.touch()
+    build_site(tmp_path, model)[0].close()
+    assert [file for file in (*theirs, *stale) if file.exists()] == theirs
 
 
 @pytest.fixture(scope="module")
@@ -109,65 +124,6 @@ def test_the_sample_index_is_made_again(tmp_path: Path, model: Path) -> None:
         embedder.close()
 
 
-def test_a_stand_in_stands_in_for_every_dtype(
-    tmp_path: Path, model: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Where the first is found, or not, the others must not come from another model."""
-    asked = []
-
-    def find_model(name: str | Path | None, *, dtype: str) -> tuple[Path, ModelInfo]:
-        asked.append(name)
-        return model, ModelInfo.from_folder(model, dtype)
-
-    monkeypatch.chdir(model.parent)
-    monkeypatch.setattr("twinvec.site.build.find_model", find_model)
-    embedder, _ = build_site(tmp_path, dtypes=["fp32", "w8", "q8"])
-    embedder.close()
-    assert asked == [None, model.name, model.name]
-
-
 def test_without_the_browser_side_it_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(TwinvecError, match=r"python build\.py"):
         build_site(tmp_path / "out", web=tmp_path / "nothing")
-
-
-@pytest.mark.parametrize("altered", [True, False])
-def test_npm_files_are_verified(tmp_path: Path, *, altered: bool) -> None:
-    web, name = tmp_path / "web", "node_modules/pyodide/pyodide.mjs"
-    if altered:
-        (web / name).parent.mkdir(parents=True)
-        (web / name).write_bytes((WEB / name).read_bytes() + b" ")
-    web.mkdir(exist_ok=True)
-    kind = IntegrityError if altered else TwinvecError
-    with pytest.raises(kind, match=r"pyodide\.mjs.*npm ci"):
-        build_site(tmp_path / "out", "sentence-transformers/all-MiniLM-L6-v2", web=web)
-    assert not (tmp_path / "out/runtime/pyodide/pyodide.mjs").exists()
-
-
-def test_the_package_in_dist_is_this_one() -> None:
-    """By the hash of its source : what the browser tests test is what is here."""
-    with zipfile.ZipFile(DIST / "runtime" / "twinvec.zip") as archive:
-        packed = {name: archive.read(name)[:16] for name in archive.namelist()}
-    sources = twinvec_sources()
-    assert set(packed) == {f"{name}c" for name in sources}
-    for name, source in sources.items():
-        header = packed[f"{name}c"]
-        magic = int.from_bytes(header[:4], "little")
-        assert header[4:8] == b"\1\0\0\0", name  # hash-based, unchecked
-        assert header[8:] == _imp.source_hash(magic, source), name
-
-
-def test_what_is_large_has_a_brotli_twin() -> None:
-    large = [file for file in (DIST / "runtime").rglob("*") if file.stat().st_size > 50_000]
-    sources = [file for file in large if file.is_file() and file.suffix != ".br"]
-    assert len(sources) >= 8
-    for file in sources:
-        assert 0 < brotli_of(file).stat().st_size < file.stat().st_size
-
-
-def test_the_fixed_part_stays_small() -> None:
-    """Everything but the model."""
-    parts = sizes(DIST)
-    fixed = {part: sent for part, (_, sent) in parts.items() if part not in ("model", "index")}
-    assert all(fixed.values())
-    assert sum(fixed.values()) <= 9_000_000, fixed
