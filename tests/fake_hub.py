@@ -1,4 +1,4 @@
-"""One repository, served on this machine as the Hugging Face Hub serves it, or badly."""
+"""A local server that answers as the Hugging Face Hub does, or wrongly."""
 
 from __future__ import annotations
 
@@ -6,12 +6,15 @@ import json
 import re
 import threading
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import huggingface_hub.constants
 from huggingface_hub.utils.sha import git_hash
+
+from twinvec.catalog.pins import Pin
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,18 +24,40 @@ if TYPE_CHECKING:
 NAME = "owner/tiny"
 REVISION = "c0ffee00" * 5
 OTHER = "badc0de0" * 5
-POLL = 0.01  # seconds that a server may take to notice its shutdown
+POLL_SECONDS = 0.01  # between two looks for a shutdown
 
 
-class Fault(NamedTuple):
-    """How requests are answered wrongly: those whose method and path fit the pattern `where`."""
+CONFIGURATION = {
+    "config.json": b'{"hidden_size": 4, "max_position_embeddings": 8}',
+    "tokenizer.json": b'{"model": {}}',
+    "tokenizer_config.json": b'{"model_max_length": 8}',
+}
+MODEL_FILES = {
+    **CONFIGURATION,
+    "onnx/model.onnx": b"weights",
+    "onnx/model_fp16.onnx": b"other weights",
+}
+"""The smallest files of a model, in two dtypes."""
+
+
+def digests(files: dict[str, bytes]) -> dict[str, str]:
+    return {path: sha256(content).hexdigest() for path, content in files.items()}
+
+
+PINNED = Pin(NAME, REVISION, "cls", 6, digests(MODEL_FILES), query_prompt="query: ")
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A wrong answer to requests."""
 
     where: str = ""
+    """Pattern of the method and path of these requests."""
     status: int = 200
     body: bytes | None = None
-    """Sent instead of the file, with all headers right for it."""
+    """Content instead of the file's, with all headers right for it."""
     sent: int | None = None
-    """Where in the body the connection ends; negative from its end."""
+    """Position in the body at which the connection ends; negative from its end."""
     no_ranges: bool = False
     stall: bool = False
     commit: str = REVISION
@@ -40,7 +65,7 @@ class Fault(NamedTuple):
 
 
 class Hub(ThreadingHTTPServer):
-    """Holds `files`, remembers what it was asked, and misbehaves as `fault` says."""
+    """One repository of `files`; records its requests, and answers them with `fault`."""
 
     def __init__(self, files: dict[str, bytes]) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
@@ -53,7 +78,7 @@ class Hub(ThreadingHTTPServer):
         fault = self.fault
         if not (fault and fault.times and re.search(fault.where, request)):
             return Fault()
-        self.fault = fault._replace(times=fault.times - 1)
+        self.fault = replace(fault, times=fault.times - 1)
         return fault
 
     def siblings(self) -> list[dict[str, Any]]:
@@ -118,10 +143,10 @@ class _Handler(BaseHTTPRequestHandler):
 
 @contextmanager
 def running_hub(files: dict[str, bytes], monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
-    """Serve, and let `huggingface_hub` ask here."""
+    """Serve the files, and point `huggingface_hub` at this server."""
     with Hub(files) as server:
         point_hub_at(server.server_port, monkeypatch)
-        thread = threading.Thread(target=server.serve_forever, args=(POLL,))
+        thread = threading.Thread(target=server.serve_forever, args=(POLL_SECONDS,))
         thread.start()
         yield server
         server.released.set()
@@ -130,7 +155,7 @@ def running_hub(files: dict[str, bytes], monkeypatch: pytest.MonkeyPatch) -> Ite
 
 
 def point_hub_at(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Set what HF_ENDPOINT sets when huggingface_hub is imported."""
+    """Set the constants that HF_ENDPOINT sets when huggingface_hub is imported."""
     endpoint = f"http://127.0.0.1:{port}"
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     constants = huggingface_hub.constants

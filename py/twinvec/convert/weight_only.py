@@ -20,6 +20,8 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+from twinvec.model.dtypes import dtype_facts
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -38,10 +40,10 @@ def make_weight_only(model: onnx.ModelProto, dtype: str) -> onnx.ModelProto:
         dtype: `w8` or `w16`.
 
     Raises:
-        ValueError: another dtype.
+        ValueError: the dtype is unknown, or not made this way.
     """
-    if dtype not in ("w8", "w16"):
-        raise ValueError(f"weights can be stored as w8 or w16, not {dtype!r}")
+    if dtype_facts(dtype).recipe != "weight_only":
+        raise ValueError(f"weights are stored small as w8 and w16, not {dtype}")
     small = onnx.ModelProto()
     small.CopyFrom(model)
     graph = small.graph

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import huggingface_hub.constants
@@ -13,13 +14,11 @@ import onnx
 import pytest
 
 from fake_hub import NAME, OTHER, REVISION, Fault, Hub, lfs, running_hub
-from synthetic import TINY, tiny_bert, write_tiny
+from synthetic import TINY, tiny_bert
 from twinvec.catalog.find import find_model
 from twinvec.catalog.pins import PINS, Pin
 from twinvec.convert.bert import bert_graph
-from twinvec.convert.folder import convert_folder
 from twinvec.errors import DownloadError, IntegrityError, ModelNotFoundError
-from twinvec.model.dtypes import onnx_path
 from twinvec.runtime.native import NativeSession
 
 CONFIG = b'{"hidden_size": 4, "max_position_embeddings": 8}'
@@ -130,7 +129,7 @@ FAILURES = {
 @pytest.mark.parametrize("path", ["config.json", "onnx/model.onnx_data"])
 @pytest.mark.parametrize("failure", FAILURES.values(), ids=FAILURES.keys())
 def test_failures(hub: Hub, tmp_path: Path, asked: str, path: str, failure: Fault) -> None:
-    hub.fault = failure._replace(where=f"{failure.where}.*/{path}$")
+    hub.fault = replace(failure, where=f"{failure.where}.*/{path}$")
     with pytest.raises(DownloadError, match=f"{path} of {NAME} cannot be downloaded") as caught:
         open_model(tmp_path, asked)
     assert type(caught.value) is DownloadError
@@ -149,7 +148,7 @@ NO_ANSWERS = {
 @pytest.mark.usefixtures("impatient")
 @pytest.mark.parametrize("failure", NO_ANSWERS.values(), ids=NO_ANSWERS.keys())
 def test_a_hub_that_does_not_answer(hub: Hub, tmp_path: Path, asked: str, failure: Fault) -> None:
-    hub.fault = failure._replace(where="/api/")
+    hub.fault = replace(failure, where="/api/")
     with pytest.raises(DownloadError, match="the Hugging Face Hub cannot be reached"):
         open_model(tmp_path, asked)
     check_recovery(hub, tmp_path, asked, PAGE)
@@ -249,21 +248,3 @@ def test_external_data_open_from_the_hubs_cache(hub: Hub, tmp_path: Path) -> Non
     (states,) = session.run([dict.fromkeys(("input_ids", "attention_mask", "token_type_ids"), ids)])
     session.close()
     assert states.shape == (1, 3, TINY["hidden_size"])
-
-
-@pytest.mark.parametrize("dtype", ["w8", "q8"])
-def test_a_dtype_that_the_hub_lacks_is_made_of_fp32(hub: Hub, tmp_path: Path, dtype: str) -> None:
-    converted = convert_folder(write_tiny(tmp_path / "source"), tmp_path / "made")
-    files = [file for file in converted.rglob("*") if file.is_file()]
-    hub.files = {file.relative_to(converted).as_posix(): file.read_bytes() for file in files}
-    cache = tmp_path / "cache"
-    folder, info = find_model(NAME, dtype=dtype, cache_dir=cache)
-    assert (info.name, info.revision) == (NAME, REVISION)
-    assert (folder / info.weights[dtype]).is_file()
-    hub.requests.clear()
-    assert find_model(NAME, dtype=dtype, cache_dir=cache) == (folder, info)
-    assert hub.requests == []  # nor is it made again
-    other = tmp_path / "other"
-    hub.files[onnx_path(dtype)] = b"of the model's owner"
-    taken, info = find_model(NAME, dtype=dtype, cache_dir=other)
-    assert (taken / info.weights[dtype]).read_bytes() == b"of the model's owner"
