@@ -14,8 +14,11 @@ import pytest
 
 from texts import parity_texts
 from twinvec import Embedder, normalize
+from twinvec.catalog.find import find_model
 from twinvec.catalog.pins import EMBEDDED
 from twinvec.download import Wheel, fetch
+from twinvec.encoding.tokenizer import Tokenizer
+from twinvec.runtime.native import NativeTokenizer
 
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
@@ -33,10 +36,12 @@ def bert(tmp_path: Path) -> Any:
 
 
 def test_unit_vectors_are_those_of_pytorch(bert: Any) -> None:
+    folder, info = find_model(EMBEDDED.name, dtype="fp32")
+    tokenizer = Tokenizer(NativeTokenizer(folder / "tokenizer.json"), info.max_length)
     embedder = Embedder.from_pretrained(EMBEDDED.name)
     worst = 0.0
     for text in parity_texts():
-        ids = torch.tensor(embedder._tokenizer.encode(text).input_ids[None])
+        ids = torch.tensor(tokenizer.encode(text).input_ids[None])
         with torch.inference_mode():
             states = bert(input_ids=ids, attention_mask=torch.ones_like(ids)).last_hidden_state
         expected = normalize(states[0].mean(dim=0).numpy())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from pathlib import Path
 from typing import Any
@@ -11,14 +10,12 @@ import numpy as np
 import onnx
 import onnxruntime as ort  # noqa: TID251 (how it optimises is what is proved here)
 import pytest
-from click.testing import CliRunner
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from synthetic import TINY, bert_weights, write_tiny
+from synthetic import TINY, bert_weights
 from twinvec.catalog.find import find_model
 from twinvec.catalog.pins import EMBEDDED
-from twinvec.cli import main
 from twinvec.convert.bert import bert_graph
 from twinvec.convert.w8a8 import make_w8a8
 from twinvec.errors import UnsupportedModelError
@@ -186,17 +183,3 @@ def test_an_operator_is_refused_by_name() -> None:
 def test_long_models_are_refused() -> None:
     with pytest.raises(UnsupportedModelError, match="1025 positions: its sums are exact up to 102"):
         make_w8a8(tiny(max_position_embeddings=1025))
-
-
-def test_convert_leaves_out_what_cannot_be_made(tmp_path: Path) -> None:
-    source = write_tiny(tmp_path / "source")
-    (source / "onnx").mkdir()
-    config = {**TINY, "max_position_embeddings": 1025}
-    onnx.save(bert_graph(config, bert_weights(config, 0.3)), source / "onnx" / "model.onnx")
-    arguments = ["convert", str(source), str(tmp_path / "made")]
-    refused = CliRunner().invoke(main, [*arguments, "--dtype", "w8a8"])
-    assert refused.exit_code == 1
-    assert "1025 positions" in refused.output
-    answer = CliRunner().invoke(main, [*arguments, "--json"])
-    assert [row["dtype"] for row in json.loads(answer.stdout)] == ["fp32", "w8", "w16", "q8"]
-    assert "Left out: w8a8 cannot be made of a model with 1025 positions" in answer.stderr

@@ -6,12 +6,10 @@ import numpy as np
 import onnx
 import onnxruntime as ort  # noqa: TID251 (how it folds is what is proved here)
 import pytest
-from click.testing import CliRunner
 
-from twinvec import Embedder, ModelNotFoundError
+from twinvec import Embedder
 from twinvec.catalog.find import find_model
 from twinvec.catalog.pins import EMBEDDED
-from twinvec.cli import main
 from twinvec.convert.quality import QUALITY_TEXTS, lowest_cosine
 from twinvec.convert.weight_only import make_weight_only
 
@@ -80,19 +78,3 @@ def test_zeros_and_odd_shapes() -> None:
     (expanded,) = session.run(None, {"x": np.eye(100, dtype=np.float32)})
     steps = np.abs(weights).max(axis=0) / 127
     assert np.all(np.abs(expanded - weights) <= 0.51 * steps + 1e-7)
-
-
-def test_a_local_folder_without_it_says_how_to_make_it(tmp_path: Path) -> None:
-    folder, _ = find_model(EMBEDDED.name, dtype="fp32")
-    with pytest.raises(ModelNotFoundError, match=r"dtype fp32; make w8 from fp32 weights with: tw"):
-        Embedder.from_pretrained(folder, dtype="w8")
-    answer = CliRunner().invoke(main, ["convert", str(folder), str(tmp_path / "out")])
-    assert answer.exit_code == 0, answer.output
-    made = [line.split()[0] for line in answer.output.splitlines()]
-    assert made == ["fp32", "w8", "w16", "w8a8", "q8"]
-    small = Embedder.from_pretrained(tmp_path / "out", dtype="w8")
-    known = Embedder.from_pretrained(EMBEDDED.name, dtype="w8")
-    assert np.array_equal(small.encode(QUALITY_TEXTS), known.encode(QUALITY_TEXTS))
-    again = CliRunner().invoke(main, ["convert", str(folder), str(tmp_path / "out")])
-    assert again.exit_code == 1
-    assert "is not empty" in again.output
