@@ -1,7 +1,8 @@
 """Same text, same vector: one text-embedding pipeline for CPython and the browser."""
 
 from twinvec.embedder import Embedder
-from twinvec.encoding.pooling import normalize, quantize_embeddings
+from twinvec.encoding.pooling import normalize
+from twinvec.encoding.quantize import quantize_embeddings
 from twinvec.encoding.similarity import Match, cos_sim, dot, semantic_search
 from twinvec.errors import (
     CorpusError,

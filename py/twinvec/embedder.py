@@ -1,58 +1,71 @@
-"""The pipeline: texts in, vectors out, the same on every runtime."""
+"""`Embedder`: a model, opened, that turns texts into vectors on every runtime."""
 
 from __future__ import annotations
 
 import operator
-import warnings
-from contextlib import aclosing, closing
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, overload
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
-
-from twinvec.encoding.batching import feeds
-from twinvec.encoding.pooling import normalize, pool, pooling_mode
-from twinvec.encoding.tokenizer import Tokenizer, check_texts
-from twinvec.errors import TruncationWarning
+from twinvec.catalog.open import find_dtype, open_model
+from twinvec.encoding.pipeline import Pipeline
+from twinvec.encoding.pooling import pooling_mode
 from twinvec.model.dtypes import parity
 from twinvec.model.reference import REFERENCE_POOLING, check_vectors, reference_texts
-from twinvec.runtime import open_model
+from twinvec.runtime import IN_BROWSER
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
+    import numpy as np
     from numpy.typing import NDArray
 
-    from twinvec.encoding.pooling import Pooling
-    from twinvec.encoding.tokenizer import Encoding
+    from twinvec.encoding.pipeline import Progress
+    from twinvec.encoding.pooling import Pooling, PoolingName
     from twinvec.model.info import ModelInfo
-    from twinvec.runtime.base import Feeds, Outputs, Session, TokenizerCore
-
-    Progress: TypeAlias = Callable[[int, int], object]
-
-__all__ = ["Embedder"]
-
-OnePerText = Literal["mean", "cls", "first_token", "last_token", "eos"]
-Vectors: TypeAlias = "NDArray[np.float32]"
-TokenVectors: TypeAlias = "list[NDArray[np.float32]]"
+    from twinvec.runtime.base import Session, TokenizerCore
 
 
 class Embedder:
     """A model, its tokenizer and a session, ready to embed texts.
 
-    Make one with `from_pretrained`.
+    Open one with `from_pretrained`::
+
+        embedder = Embedder.from_pretrained()
+        vectors = embedder.encode(["Hello world.", "I love pandas."])  # float32 [2, 384]
+
+    Args:
+        info: facts about the model.
+        core: the runtime's tokenizer for the model.
+        session: the runtime's session over the weights.
+        dtype: the dtype of those weights.
+        max_length: see `from_pretrained`.
+        truncate_dim: see `from_pretrained`.
+
+    Attributes:
+        info: facts about the model, with the limits of this embedder.
+        dtype: the dtype of the weights.
+        pipeline: the tokenizer and the session.
+
+    Raises:
+        TypeError: a limit is not a whole number.
+        ValueError: a limit is above the model's own.
     """
 
     def __init__(
-        self, info: ModelInfo, tokenizer: TokenizerCore, session: Session, *, dtype: str
+        self,
+        info: ModelInfo,
+        core: TokenizerCore,
+        session: Session,
+        *,
+        dtype: str,
+        max_length: int | None = None,
+        truncate_dim: int | None = None,
     ) -> None:
-        self.info = info
+        self.info = _limited(info, max_length, truncate_dim)
         self.dtype = dtype
-        self.truncated = 0
-        """How many texts have lost their tail so far, being longer than `info.max_length`."""
-        self._tokenizer = Tokenizer(tokenizer, info.max_length)
-        self._session = session
+        self.pipeline = Pipeline(core, session, self.info.max_length)
+        self._own_max_length = info.max_length
 
     @classmethod
     def from_pretrained(
@@ -65,58 +78,92 @@ class Embedder:
         cache_dir: Path | str | None = None,
         max_length: int | None = None,
         truncate_dim: int | None = None,
-        self_check: bool = True,
+        self_check: bool | None = None,
     ) -> Embedder:
         """Open a model.
 
-        In the browser JavaScript loads and checks models, so only what the page has loaded can be
-        opened there, and `revision`, `local_files_only`, `cache_dir` and `self_check` have no
-        effect.
+        In the browser JavaScript downloads models, verifies them and runs their self-check. Only a
+        model that the page has loaded can be opened there.
 
         Args:
             model: a Hub name, a local folder in the Transformers.js layout, or None for the
                 default: `Xenova/bge-small-en-v1.5`, or, with a warning, the embedded
-                all-MiniLM-L6-v2 where the Hub cannot be reached and it is not cached.
-            dtype: which weights, a key of `dtypes.DTYPES`.
-            revision: a Hub commit, branch or tag; None for the pinned one, else `main`.
-            local_files_only: never ask the network.
-            cache_dir: where models are kept; None for `TWINVEC_CACHE`, else the user's cache.
-            max_length: tokens that a text may have, special ones included; None for the model's
+                all-MiniLM-L6-v2 where the Hub cannot be reached and the default is not cached. In
+                the browser None opens the model that the page has loaded.
+            dtype: the dtype of the weights, a key of `model.dtypes.DTYPES`.
+            revision: a Hub commit, branch or tag; None for the pinned one, else `main`. Not in the
+                browser.
+            local_files_only: never use the network. Not in the browser.
+            cache_dir: the folder that models are cached in; None for `TWINVEC_CACHE`, else the
+                user's cache. Not in the browser.
+            max_length: the most tokens of a text, special tokens included; None for the model's
                 own limit, which cannot be raised.
-            truncate_dim: keep the first so many dims of each vector, for models that were trained
-                for it (Matryoshka); None for all.
-            self_check: embed one short text and compare, where the model's folder has reference
-                vectors; see `selfcheck`.
+            truncate_dim: the number of leading dimensions to keep, for models trained for it
+                (Matryoshka); None for all.
+            self_check: embed one short text and compare, where the model has reference vectors;
+                see `check_parity`. None checks everywhere but in the browser, where the page has
+                checked the model already.
 
         Raises:
-            ModelNotFoundError: there is no such model or dtype.
+            ModelNotFoundError: the model or dtype does not exist, or is not loaded in the page.
             DownloadError: the model is not cached, and its source cannot be reached.
-            IntegrityError: a file is not the pinned one.
+            IntegrityError: a file differs from the pinned one.
             UnsupportedModelError: the model has a part that twinvec does not implement.
             ParityError: the self-check failed.
+            SyncUnavailableError: `self_check` is true in a browser where Python cannot wait; await
+                `acheck_parity` instead.
             TypeError: a limit is not a whole number.
-            ValueError: the dtype is unknown, or a limit is above the model's own.
+            ValueError: the dtype is unknown, a limit is above the model's own, or an argument
+                cannot be used in the browser.
         """
-        info, tokenizer, session = open_model(
+        info, core, session = open_model(
             model,
             dtype=dtype,
             revision=revision,
             local_files_only=local_files_only,
             cache_dir=cache_dir,
         )
-        if self_check and (texts := reference_texts(info, dtype)):
-            full = cls(info, tokenizer, session, dtype=dtype)
-            check_vectors(info, dtype, full.encode(texts[:1], pooling=REFERENCE_POOLING))
-        return cls(_limited(info, max_length, truncate_dim), tokenizer, session, dtype=dtype)
+        limits = {"max_length": max_length, "truncate_dim": truncate_dim}
+        embedder = cls(info, core, session, dtype=dtype, **limits)
+        if self_check or (self_check is None and not IN_BROWSER):
+            embedder.check_parity(count=1)
+        return embedder
+
+    @classmethod
+    def from_fingerprint(cls, fingerprint: Mapping[str, Any], model: str | None = None) -> Embedder:
+        """Open the embedder that has a fingerprint, with the same weights and limits.
+
+        Args:
+            fingerprint: an embedder's fingerprint, as an index stores it.
+            model: a Hub name or local folder; None for the name in the fingerprint, which does not
+                suffice for a local folder.
+
+        Raises:
+            ModelNotFoundError: no dtype of the model has these weights.
+            DownloadError: the model is not cached, and its source cannot be reached.
+        """
+        name = model or fingerprint["model"]
+        return cls.from_pretrained(
+            name,
+            dtype=find_dtype(fingerprint, name),
+            revision=fingerprint["revision"],
+            max_length=fingerprint["max_length"],
+            truncate_dim=fingerprint["dim"],
+        )
+
+    @property
+    def truncated(self) -> int:
+        """The number of texts so far that were longer than `info.max_length`."""
+        return self.pipeline.truncated
 
     @property
     def parity(self) -> Literal["exact", "approximate"]:
-        """Whether other runtimes give the same vectors on these weights; see `model.dtypes`."""
+        """The parity class of the weights: whether other runtimes give the same vectors."""
         return parity(self.dtype)
 
     @property
     def fingerprint(self) -> dict[str, Any]:
-        """What must be equal for two vectors to be comparable; JSON-ready."""
+        """The settings that must be equal for two vectors to be comparable; JSON-ready."""
         info = self.info
         return {
             "model": info.name,
@@ -132,217 +179,203 @@ class Embedder:
             "document_prompt": info.document_prompt,
         }
 
-    @overload
     def encode(
         self,
         texts: Iterable[str],
         *,
         prompt: str = "",
-        pooling: OnePerText | None = None,
+        pooling: PoolingName | None = None,
         normalize: bool = True,
         progress: Progress | None = None,
-    ) -> Vectors: ...
-    @overload
-    def encode(
-        self,
-        texts: Iterable[str],
-        *,
-        prompt: str = "",
-        pooling: Literal["none"],
-        normalize: bool = True,
-        progress: Progress | None = None,
-    ) -> TokenVectors: ...
-    def encode(
-        self,
-        texts: Iterable[str],
-        *,
-        prompt: str = "",
-        pooling: str | None = None,
-        normalize: bool = True,
-        progress: Progress | None = None,
-    ) -> Vectors | TokenVectors:
+    ) -> NDArray[np.float32]:
         """Embed texts.
 
         Args:
-            texts: a list of strings; a text longer than `info.max_length` tokens loses its tail,
-                which the first time is a `TruncationWarning`, and is counted in `truncated`.
-            prompt: put before every text.
-            pooling: `mean`, `cls`, `last_token` or `none`; None for the model's own.
+            texts: a list of strings. A text longer than `info.max_length` tokens loses its tail:
+                the first one raises a `TruncationWarning`, and `truncated` counts them.
+            prompt: text put before every text.
+            pooling: `mean`, `cls` or `last_token`; None for the model's own.
             normalize: scale every vector to unit length.
-            progress: called after each text with how many are done, and how many there are; an
-                exception of its own ends the call.
+            progress: called after each text with the number of texts done and of all texts; an
+                exception that it raises ends the call.
 
         Returns:
-            float32 [len(texts), dim], in the order of `texts`. With `pooling="none"` a list with
-            one float32 [tokens, dim] a text, special tokens included.
+            float32 [len(texts), dim], in the order of `texts`.
 
         Raises:
-            TypeError: `texts` is not a list of strings; the message names the position. Or
+            TypeError: `texts` is not a list of strings (the message names the position), or
                 `prompt` is not a string.
             ValueError: the pooling is unknown.
-            InferenceError: ONNX Runtime failed, or the embedder was closed.
-            SyncUnavailableError: in the browser, where it cannot wait; use `aencode`.
+            InferenceError: ONNX Runtime failed, or the embedder is closed.
+            SyncUnavailableError: Python cannot wait in this browser; use `aencode`.
         """
-        call = self._call(texts, prompt, pooling, normalize, progress)
-        with closing(self._session.run(call.runs)) as outputs:
-            for hidden in outputs:
-                call.take(hidden)
-        return call.vectors()
+        return self.pipeline.encode(
+            texts,
+            pooling=self._pooling(pooling),
+            prompt=prompt,
+            dim=self.info.dim,
+            normalize=normalize,
+            progress=progress,
+        )
 
-    @overload
     async def aencode(
         self,
         texts: Iterable[str],
         *,
         prompt: str = "",
-        pooling: OnePerText | None = None,
+        pooling: PoolingName | None = None,
         normalize: bool = True,
         progress: Progress | None = None,
-    ) -> Vectors: ...
-    @overload
-    async def aencode(
-        self,
-        texts: Iterable[str],
-        *,
-        prompt: str = "",
-        pooling: Literal["none"],
-        normalize: bool = True,
-        progress: Progress | None = None,
-    ) -> TokenVectors: ...
-    async def aencode(
-        self,
-        texts: Iterable[str],
-        *,
-        prompt: str = "",
-        pooling: str | None = None,
-        normalize: bool = True,
-        progress: Progress | None = None,
-    ) -> Vectors | TokenVectors:
+    ) -> NDArray[np.float32]:
         """Embed texts without blocking the event loop; works on every runtime. See `encode`."""
-        call = self._call(texts, prompt, pooling, normalize, progress)
-        async with aclosing(self._session.arun(call.runs)) as outputs:
-            async for hidden in outputs:
-                call.take(hidden)
-        return call.vectors()
+        return await self.pipeline.aencode(
+            texts,
+            pooling=self._pooling(pooling),
+            prompt=prompt,
+            dim=self.info.dim,
+            normalize=normalize,
+            progress=progress,
+        )
 
-    def encode_query(self, queries: str | Iterable[str]) -> Vectors:
-        """Embed search queries, each behind the model's query prompt.
+    def encode_tokens(
+        self,
+        texts: Iterable[str],
+        *,
+        prompt: str = "",
+        normalize: bool = True,
+        progress: Progress | None = None,
+    ) -> list[NDArray[np.float32]]:
+        """Embed every token of texts, special tokens included, without pooling.
 
         Args:
-            queries: one query, or a list.
+            texts: as in `encode`.
+            prompt: as in `encode`.
+            normalize: scale every vector to unit length.
+            progress: as in `encode`.
 
         Returns:
-            float32 [n, dim], also of one query: [1, dim]. Raises what `encode` raises.
+            One float32 [tokens, dim] for each text.
+
+        Raises:
+            TypeError, InferenceError, SyncUnavailableError: as in `encode`.
         """
-        return self.encode(_listed(queries), prompt=self.info.query_prompt)
+        return self.pipeline.encode_tokens(
+            texts, prompt=prompt, dim=self.info.dim, normalize=normalize, progress=progress
+        )
 
-    async def aencode_query(self, queries: str | Iterable[str]) -> Vectors:
-        """Do what `encode_query` does, as `aencode` does it."""
-        return await self.aencode(_listed(queries), prompt=self.info.query_prompt)
+    async def aencode_tokens(
+        self,
+        texts: Iterable[str],
+        *,
+        prompt: str = "",
+        normalize: bool = True,
+        progress: Progress | None = None,
+    ) -> list[NDArray[np.float32]]:
+        """Do the same as `encode_tokens` without blocking the event loop."""
+        return await self.pipeline.aencode_tokens(
+            texts, prompt=prompt, dim=self.info.dim, normalize=normalize, progress=progress
+        )
 
-    def encode_document(self, texts: Iterable[str], *, progress: Progress | None = None) -> Vectors:
-        """Embed texts that are searched for, each behind the model's document prompt if it has one.
+    def encode_query(self, queries: str | Iterable[str]) -> NDArray[np.float32]:
+        """Embed search queries, each after the model's query prompt.
+
+        Args:
+            queries: one query, or a list of queries.
 
         Returns:
-            float32 [len(texts), dim]. Raises what `encode` raises.
+            float32 [n, dim]; [1, dim] for one query.
+
+        Raises:
+            TypeError, InferenceError, SyncUnavailableError: as in `encode`.
+        """
+        return self.encode(_as_list(queries), prompt=self.info.query_prompt)
+
+    async def aencode_query(self, queries: str | Iterable[str]) -> NDArray[np.float32]:
+        """Do the same as `encode_query` without blocking the event loop."""
+        return await self.aencode(_as_list(queries), prompt=self.info.query_prompt)
+
+    def encode_document(
+        self, texts: Iterable[str], *, progress: Progress | None = None
+    ) -> NDArray[np.float32]:
+        """Embed texts to be searched, each after the model's document prompt if it has one.
+
+        Returns:
+            float32 [len(texts), dim].
+
+        Raises:
+            TypeError, InferenceError, SyncUnavailableError: as in `encode`.
         """
         return self.encode(texts, prompt=self.info.document_prompt, progress=progress)
 
     async def aencode_document(
         self, texts: Iterable[str], *, progress: Progress | None = None
-    ) -> Vectors:
-        """Do what `encode_document` does, as `aencode` does it."""
+    ) -> NDArray[np.float32]:
+        """Do the same as `encode_document` without blocking the event loop."""
         return await self.aencode(texts, prompt=self.info.document_prompt, progress=progress)
 
     def count_tokens(self, texts: Iterable[str]) -> list[int]:
-        """Count the tokens of each text, special ones and those beyond `max_length` included.
+        """Count the tokens of each text, special tokens and a truncated tail included.
 
         Raises:
-            TypeError: as in `encode`.
+            TypeError: `texts` is not a list of strings.
         """
-        return [self._tokenizer.encode(text).full_length for text in check_texts(texts)]
+        return self.pipeline.count_tokens(texts)
+
+    def check_parity(self, *, count: int | None = None) -> float | None:
+        """Compare vectors of this runtime with the reference vectors recorded with the weights.
+
+        The limits of this embedder do not matter.
+
+        Args:
+            count: how many of the reference texts to embed; None for all.
+
+        Returns:
+            The largest difference in any dimension of unit vectors; None where the model has no
+            reference vectors.
+
+        Raises:
+            ParityError: the difference is too large for the parity class.
+            InferenceError, SyncUnavailableError: as in `encode`.
+        """
+        texts = reference_texts(self.info, self.dtype)[:count]
+        if not texts:
+            return None
+        vectors = self._reference_pipeline().encode(texts, pooling=REFERENCE_POOLING)
+        return check_vectors(self.info, self.dtype, vectors)
+
+    async def acheck_parity(self, *, count: int | None = None) -> float | None:
+        """Do the same as `check_parity` without blocking the event loop."""
+        texts = reference_texts(self.info, self.dtype)[:count]
+        if not texts:
+            return None
+        vectors = await self._reference_pipeline().aencode(texts, pooling=REFERENCE_POOLING)
+        return check_vectors(self.info, self.dtype, vectors)
 
     def close(self) -> None:
         """Free the session; the embedder cannot be used afterwards."""
-        self._session.close()
+        self.pipeline.close()
 
-    def _call(
-        self,
-        texts: Iterable[str],
-        prompt: str,
-        pooling: str | None,
-        unit: bool,
-        progress: Progress | None,
-    ) -> _Call:
-        checked = check_texts(texts)
-        mode = pooling_mode(self.info.pooling if pooling is None else pooling)
-        if not isinstance(prompt, str):
-            raise TypeError(f"prompt must be a str, not {type(prompt).__name__}")
-        encodings = self._encodings(checked, prompt)
-        runs = (feeds(encoding, self._session.input_names) for encoding in encodings)
-        return _Call(runs, len(checked), mode, self.info.dim, unit, progress)
+    def _pooling(self, name: PoolingName | None) -> Pooling:
+        return pooling_mode(self.info.pooling if name is None else name)
 
-    def _encodings(self, texts: Iterable[str], prompt: str) -> Iterator[Encoding]:
-        for text in texts:
-            encoding = self._tokenizer.encode(prompt + text)
-            if encoding.truncated:
-                self._count_truncated()
-            yield encoding
-
-    def _count_truncated(self) -> None:
-        self.truncated += 1
-        if self.truncated == 1:
-            warnings.warn(
-                f"a text is longer than {self.info.max_length} tokens and loses its tail; cut such "
-                "texts into passages (count_tokens measures them). This is said once; `truncated` "
-                "goes on counting.",
-                TruncationWarning,
-                stacklevel=2,
-            )
-
-
-@dataclass
-class _Call:
-    """One call of `encode` or `aencode`: all but how a session is waited for.
-
-    A session reads `runs` a little ahead of what it is running, and gives its outputs in their
-    order, so that tokenizing and pooling go on meanwhile.
-    """
-
-    runs: Iterator[Feeds]
-    count: int
-    mode: Pooling
-    dim: int
-    unit: bool
-    progress: Progress | None
-    taken: list[NDArray[np.float32]] = field(default_factory=list)
-
-    def take(self, hidden: Outputs) -> None:
-        (pooled,) = pool(hidden, np.ones(hidden.shape[:2], np.int64), self.mode)
-        kept = pooled[..., : self.dim]
-        self.taken.append(normalize(kept) if self.unit else kept)
-        if self.progress:
-            self.progress(len(self.taken), self.count)
-
-    def vectors(self) -> Vectors | TokenVectors:
-        if self.mode == "none":
-            return self.taken
-        return np.stack(self.taken) if self.taken else np.empty((0, self.dim), np.float32)
+    def _reference_pipeline(self) -> Pipeline:
+        """Build a pipeline without the limits of this embedder, over the same session."""
+        return Pipeline(self.pipeline.core, self.pipeline.session, self._own_max_length)
 
 
 def _limited(info: ModelInfo, max_length: int | None, truncate_dim: int | None) -> ModelInfo:
-    """Apply a caller's limits.
+    """Apply limits to a model.
 
     Raises:
         TypeError: a limit is not a whole number.
         ValueError: a limit is not within the model's own.
     """
-    asked = {"max_length": (max_length, info.max_length), "truncate_dim": (truncate_dim, info.dim)}
-    for name, (limit, most) in asked.items():
-        if limit is not None and not 1 <= operator.index(limit) <= most:
-            raise ValueError(f"{name} must be between 1 and {most} for {info.name}, not {limit}")
+    limits = {"max_length": (max_length, info.max_length), "truncate_dim": (truncate_dim, info.dim)}
+    for name, (limit, maximum) in limits.items():
+        if limit is not None and not 1 <= operator.index(limit) <= maximum:
+            raise ValueError(f"{name} must be between 1 and {maximum} for {info.name}, not {limit}")
     return replace(info, max_length=max_length or info.max_length, dim=truncate_dim or info.dim)
 
 
-def _listed(queries: str | Iterable[str]) -> Iterable[str]:
+def _as_list(queries: str | Iterable[str]) -> Iterable[str]:
     return [queries] if isinstance(queries, str) else queries

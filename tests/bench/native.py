@@ -15,16 +15,13 @@ import onnxruntime as ort
 from corpora import Workload
 from subject import Subject
 
-from twinvec.encoding.batching import feeds
-
 Encode: TypeAlias = Callable[[list[str]], Any]
 
 
 def contenders(subject: Subject, workload: Workload) -> dict[str, Callable[[], float]]:
     """Give what is timed on a workload; each call takes seconds, and gives how many."""
     texts, embedder, folder = workload.texts, subject.embedder, subject.folder
-    encodings = [embedder._tokenizer.encode(text) for text in texts]
-    runs = [feeds(encoding, embedder._session.input_names) for encoding in encodings]
+    runs = list(embedder.pipeline.runs(texts))
     found: dict[str, Callable[[], float]] = {
         "twinvec": partial(timed, partial(embedder.encode, texts)),
         "bare ONNX Runtime": partial(timed, _bound(folder / "onnx" / "model.onnx", runs)),

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import time
-from typing import Any
 
 import numpy as np
 
 from twinvec import Embedder
-from twinvec.encoding.batching import feeds
 from twinvec.encoding.pooling import normalize, pool
-from twinvec.runtime.pyodide import _output, js_value
+from twinvec.runtime.base import check_graph
+from twinvec.runtime.pyodide import from_js_output, page_host, to_js_run
 
 STAGES = ("tokenize", "copy in", "run", "copy out", "pool", "all of aencode")
 
@@ -18,24 +17,21 @@ STAGES = ("tokenize", "copy in", "run", "copy out", "pool", "all of aencode")
 async def measure(texts: list[str], rounds: int) -> dict[str, list[float]]:
     """Embed the texts one after the other, `rounds` times; the seconds of each stage by round."""
     embedder = Embedder.from_pretrained()
-    session: Any = embedder._session
+    (js_model,) = page_host().models
+    output_name = check_graph(js_model.inputNames.to_py(), js_model.outputNames.to_py())
     taken = np.zeros((rounds, len(STAGES)))
     for number in range(rounds):
         for text in texts:
             times = [time.perf_counter()]
-            encoding = embedder._tokenizer.encode(text)
+            (feeds,) = embedder.pipeline.runs([text])
             times.append(time.perf_counter())
-            inputs = feeds(encoding, session.input_names)
-            shape = next(iter(inputs.values())).shape
-            flat = {name: array.ravel() for name, array in inputs.items()}
-            js_run = js_value({"dims": shape, "inputs": flat})
+            js_run = to_js_run(feeds)
             times.append(time.perf_counter())
-            js_output = await session._js_model.run(js_run, session._output)
+            js_output = await js_model.run(js_run, output_name)
             times.append(time.perf_counter())
-            hidden = _output(js_output)
+            (states,) = from_js_output(js_output)
             times.append(time.perf_counter())
-            (vector,) = pool(hidden, np.ones(hidden.shape[:2], np.int64), "mean")
-            normalize(vector)
+            normalize(pool(states, "mean"))
             times.append(time.perf_counter())
             await embedder.aencode([text])
             times.append(time.perf_counter())

@@ -40,7 +40,7 @@ TIMED = """async ([texts, size]) => {
 @contextmanager
 def bench_site(folder: Path, subject: Subject, texts: list[str]) -> Iterator[str]:
     """Serve the site with the peers' pages in it; the bare runtime's has the runs of the texts."""
-    info, tokenizer = subject.embedder.info, subject.embedder._tokenizer
+    info, tokenizer = subject.embedder.info, subject.embedder.pipeline.tokenizer
     runs = [tokenizer.encode(text).input_ids.tolist() for text in texts]
     with serving_tests(folder, subject.dist) as address:
         site = folder / SUB_PATH

@@ -56,7 +56,7 @@ def test_one_string_gives_one_row(tab: Tab, embedder: Embedder) -> None:
 
 def test_defaults_are_those_of_transformers_js(tab: Tab, embedder: Embedder) -> None:
     """No pooling, no normalisation: one vector a token."""
-    states = embedder.encode(["Hello world."], pooling="none", normalize=False)[0]
+    states = embedder.encode_tokens(["Hello world."], normalize=False)[0]
     dims, value = tab.page.evaluate(
         """async () => {
           const tensor = await extractor("Hello world.");

@@ -41,7 +41,7 @@ BOUND = 5e-7
 ENCODE_IDS = """
 from twinvec import Embedder
 async def body():
-    encode = Embedder.from_pretrained()._tokenizer.encode
+    encode = Embedder.from_pretrained().pipeline.tokenizer.encode
     return [encode(text).input_ids.tolist() for text in texts]
 """
 
@@ -52,7 +52,7 @@ def browser_vectors(tab: Tab, texts: list[str], pooling: str = "mean") -> NDArra
 
 
 def native_ids(embedder: Embedder, texts: list[str]) -> list[list[int]]:
-    return [embedder._tokenizer.encode(text).input_ids.tolist() for text in texts]
+    return [embedder.pipeline.tokenizer.encode(text).input_ids.tolist() for text in texts]
 
 
 @pytest.fixture(scope="module")
@@ -161,7 +161,7 @@ def test_vectors_are_the_same(pair: Pair) -> None:
 )
 def test_states_are_the_same_to_the_last_bit(pair: Pair) -> None:
     texts = [*ODD[:15], *prose(15, seed=9)]
-    native = pair.embedder.encode(texts, pooling="none", normalize=False)
+    native = pair.embedder.encode_tokens(texts, normalize=False)
     dims, data = pair.tab.encode(texts, "none", normalize=False)
     browser = np.frombuffer(base64.b64decode(data), np.float32).reshape(dims)
     for states, padded in zip(native, browser, strict=True):
@@ -230,7 +230,7 @@ def test_other_poolings_are_the_same(tab: Tab, embedder: Embedder, pooling: Any)
 
 def test_token_vectors_are_the_same_and_padded_with_zeros(tab: Tab, embedder: Embedder) -> None:
     texts = ["Hello world.", "a somewhat longer text than the first"]
-    native = embedder.encode(texts, pooling="none")
+    native = embedder.encode_tokens(texts)
     browser = browser_vectors(tab, texts, "none")
     assert browser.shape == (2, max(map(len, native)), embedder.info.dim)
     for states, padded in zip(native, browser, strict=True):

@@ -59,7 +59,8 @@ async def shape_and_type(embedder: Embedder) -> None:
 async def no_texts(embedder: Embedder) -> None:
     assert embedder.encode([]).shape == (0, embedder.info.dim)
     assert (await embedder.aencode([])).dtype == np.float32
-    assert embedder.encode([], pooling="none") == []
+    assert embedder.encode_tokens([]) == []
+    assert await embedder.aencode_tokens([]) == []
 
 
 async def async_equals_sync(embedder: Embedder) -> None:
@@ -98,11 +99,12 @@ async def wrong_names(embedder: Embedder) -> None:
     encode: Any = embedder.encode
     assert_raises(ValueError, "unknown pooling 'max'", lambda: encode(["a"], pooling="max"))
     assert_raises(ValueError, "unknown pooling ''", lambda: encode([], pooling=""))
+    assert_raises(ValueError, "use encode_tokens", lambda: encode(["a"], pooling="none"))
     assert_raises(ValueError, "unknown dtype 'q3'", lambda: Embedder.from_pretrained(dtype="q3"))
 
 
 async def poolings_agree(embedder: Embedder) -> None:
-    states = embedder.encode(MIXED, pooling="none", normalize=False)
+    states = embedder.encode_tokens(MIXED, normalize=False)
     assert [len(tokens.shape) for tokens in states] == [2] * len(MIXED)
     by_hand = {
         "mean": [tokens.mean(axis=0) for tokens in states],
@@ -126,7 +128,7 @@ async def normalize_is_a_choice(embedder: Embedder) -> None:
 
 async def long_texts_lose_their_tail_only(embedder: Embedder) -> None:
     limit = embedder.info.max_length
-    (states,) = embedder.encode(["word " * 3000], pooling="none")
+    (states,) = embedder.encode_tokens(["word " * 3000])
     assert len(states) == limit
     kept = "word " * (limit - 2)  # [CLS] and [SEP] stay
     assert_same(embedder.encode(["word " * 3000]), embedder.encode([kept]))
@@ -167,7 +169,7 @@ async def truncate_dim_keeps_the_first_dims(embedder: Embedder) -> None:
     short = Embedder.from_pretrained(embedder.info.name, truncate_dim=64)
     kept = embedder.encode(MIXED, normalize=False)[:, :64]
     assert_same(short.encode(MIXED), normalize(kept))
-    assert short.encode(["a"], pooling="none")[0].shape == (3, 64)
+    assert short.encode_tokens(["a"])[0].shape == (3, 64)
     assert short.encode([]).shape == (0, 64)
     index = Index.build(["a"], embedder)
     message = "dim (index: 384, embedder: 64)"
@@ -176,7 +178,7 @@ async def truncate_dim_keeps_the_first_dims(embedder: Embedder) -> None:
 
 async def prompts_come_before_every_text(embedder: Embedder) -> None:
     info = replace(embedder.info, query_prompt="query: ", document_prompt="passage: ")
-    core, session = embedder._tokenizer._core, embedder._session
+    core, session = embedder.pipeline.core, embedder.pipeline.session
     prompted = Embedder(info, core, session, dtype=embedder.dtype)
     queries = embedder.encode(["query: a", "query: b c"])
     assert_same(prompted.encode_query(["a", "b c"]), queries)
@@ -204,28 +206,26 @@ async def progress_is_told_after_each_text(embedder: Embedder) -> None:
 
 
 async def an_exception_of_progress_ends_the_call(embedder: Embedder) -> None:
-    read = []
+    tokenized = []
 
     class Enough(Exception):
         pass
+
+    class CountingCore:
+        post_processor = embedder.pipeline.core.post_processor
+
+        def encode(self, text: str) -> NDArray[Any]:
+            tokenized.append(text)
+            return embedder.pipeline.core.encode(text)
 
     def stop(done: int, _count: int) -> None:
         if done == 3:
             raise Enough
 
-    def counted(feeds: Any) -> Any:
-        for feed in feeds:
-            read.append(feed)
-            yield feed
-
-    session: Any = embedder._session
-    run = session.run
-    session.run = lambda feeds: run(counted(feeds))
-    try:
-        assert_raises(Enough, "", lambda: embedder.encode(["a b c"] * 1000, progress=stop))
-    finally:
-        del session.run
-    assert len(read) <= 3 + 4 * 64  # the rest was not even tokenized
+    session = embedder.pipeline.session
+    counting = Embedder(embedder.info, CountingCore(), session, dtype=embedder.dtype)
+    assert_raises(Enough, "", lambda: counting.encode(["a b c"] * 1000, progress=stop))
+    assert len(tokenized) <= 3 + 4 * 64  # the rest was not even tokenized
     try:
         await embedder.aencode(["a b c"] * 1000, progress=stop)
     except Enough:
@@ -244,12 +244,11 @@ async def surrogates(embedder: Embedder) -> None:
 async def a_failed_run_blocks_nothing(embedder: Embedder) -> None:
     bad = np.full((1, 4), 10**9, dtype=np.int64)
     good = np.ones((1, 4), dtype=np.int64)
-    names = embedder._session.input_names
-    runs = [dict.fromkeys(names, bad), dict.fromkeys(names, good)]
-    run = embedder._session.run
-    assert_raises(InferenceError, "ONNX Runtime failed", lambda: list(run(runs)))
+    session = embedder.pipeline.session
+    runs = [dict.fromkeys(session.input_names, ids) for ids in (bad, good)]
+    assert_raises(InferenceError, "ONNX Runtime failed", lambda: list(session.run(runs)))
     try:
-        async for _ in embedder._session.arun(runs):
+        async for _ in session.arun(runs):
             pass
     except InferenceError:
         pass

@@ -93,5 +93,5 @@ def test_a_limit_is_a_whole_number_and_a_prompt_a_string(tmp_path: Path) -> None
 
 def test_weights_that_compute_otherwise_are_approximate(minilm: Embedder) -> None:
     """The class goes by the name: fp32 weights stand in for a q8 file here."""
-    named_q8 = Embedder(minilm.info, minilm._tokenizer._core, minilm._session, dtype="q8")
+    named_q8 = Embedder(minilm.info, minilm.pipeline.core, minilm.pipeline.session, dtype="q8")
     assert named_q8.parity == "approximate"

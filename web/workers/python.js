@@ -32,6 +32,12 @@ const STORED = "stored:";
 /** @type {Map<string, IndexFolder>} */
 const folders = new Map();
 const SITE = "/lib/twinvec";
+/**
+ * What Python reaches of this worker: a JavaScript module that `twinvec.runtime.pyodide` imports.
+ *
+ * @type {{ models: OpenedModel["loaded"][], openFolder: typeof openFolder }}
+ */
+const host = { models: [], openFolder };
 
 /** @type {Handlers<WorkerMethods>} */
 const handlers = {
@@ -144,11 +150,12 @@ async function openOnGpu(open) {
  * @returns {Promise<Versions>}
  */
 async function introduce(loaded, options) {
+  host.models = [loaded];
   const endpoint = pyodide.pyimport("twinvec.page.endpoint");
-  python = endpoint.open_endpoint(loaded, openFolder);
+  python = endpoint.open_endpoint();
   endpoint.destroy();
   return {
-    ...(await ask("open", options)),
+    ...(await ask("open", { dtype: loaded.dtype, ...options })),
     device: loaded.device,
     pyodide: pyodide.version,
     onnxruntime: loaded.onnxruntime,
@@ -227,6 +234,7 @@ async function bootPython(base, report) {
     const { loadPyodide } = await import(`${indexURL}pyodide.mjs`);
     return firstWarning(loadPyodide({ indexURL, lockFileContents: NO_PACKAGES }));
   });
+  booted.registerJsModule("twinvec_host", host);
   booted.runPython(`import sys; sys.path.append("${SITE}")`);
   for (const { name, archive } of fetched) {
     await step(name, async () => {

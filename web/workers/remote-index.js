@@ -12,7 +12,7 @@ const SHARD = /^[a-z]+-[0-9a-f]{16}\.(npy|jsonl)$/;
 /** So many whole shards are held, of a server that has no ranges. */
 const HELD = 4;
 
-/** What `twinvec.runtime.pyodide.JsStore` holds. */
+/** What `twinvec.index.stores.browser.BrowserStore` holds. */
 export class IndexFolder {
   /** Whether whole shards are compared with their hashes here; on plain HTTP Python does it. */
   verifies = Boolean(globalThis.crypto?.subtle);

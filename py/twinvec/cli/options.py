@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from twinvec.embedder import Embedder
+from twinvec.errors import ModelNotFoundError
 from twinvec.model.dtypes import DTYPES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     Verb = TypeVar("Verb", bound=Callable[..., object])
 
@@ -31,6 +33,14 @@ def which_model(verb: Verb) -> Verb:
     ):
         verb = option(verb)
     return verb
+
+
+def open_embedder(fingerprint: Mapping[str, Any], model: str | None) -> Embedder:
+    """Open the embedder of an index; an error names the option for the model."""
+    try:
+        return Embedder.from_fingerprint(fingerprint, model)
+    except ModelNotFoundError as err:
+        raise ModelNotFoundError(f"{err}: --model") from err
 
 
 def plural(number: int, noun: str) -> str:

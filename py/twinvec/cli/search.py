@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, get_args
 
 import click
 
-from twinvec.cli.options import as_json
+from twinvec.cli.options import as_json, open_embedder
 from twinvec.index import Index
 from twinvec.index.search import Mode
-from twinvec.reopen import reopen
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -58,7 +57,7 @@ def search(
     wanted = _pairs(filters)
     opened = Index.load(location)
     mode = mode or ("hybrid" if opened.lexical else "semantic")
-    embedder = None if mode == "lexical" else reopen(opened.fingerprint, model)
+    embedder = None if mode == "lexical" else open_embedder(opened.fingerprint, model)
 
     def accept(document: Document) -> bool:
         return all(_has(document, key, value) for key, value in wanted)

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from twinvec.cli.options import as_json
+from twinvec.cli.options import as_json, open_embedder
 from twinvec.index import Index
 from twinvec.model.dtypes import DTYPES
-from twinvec.reopen import reopen
 from twinvec.site.build import build_site
 from twinvec.site.sample import SAMPLE_QUERY
 from twinvec.site.sizes import measure_parts
@@ -58,7 +57,7 @@ def site(
     if not as_json:
         click.echo(f"Building {out} ...")
     if index and not dtypes:
-        made_with = reopen(Index.load(index).fingerprint, model)
+        made_with = open_embedder(Index.load(index).fingerprint, model)
         model, dtypes = model or made_with.info.name, [made_with.dtype]
         made_with.close()
     dtypes = dtypes or ["fp32"]

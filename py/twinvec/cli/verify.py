@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,6 @@ from twinvec.convert.quality import lowest_cosine
 from twinvec.embedder import Embedder
 from twinvec.errors import ModelNotFoundError, TwinvecError
 from twinvec.model.dtypes import DTYPES, onnx_path
-from twinvec.model.info import ModelInfo
-from twinvec.model.reference import REFERENCE_POOLING, check_vectors, reference_texts
 
 
 @click.command()
@@ -53,13 +52,8 @@ def _checked(folder: Path, dtype: str) -> dict[str, Any]:
     Raises:
         ParityError: one of them differs.
     """
-    info = ModelInfo.from_folder(folder, dtype)
-    texts = reference_texts(info, dtype)
-    if not texts:
+    with closing(Embedder.from_pretrained(folder, dtype=dtype, self_check=False)) as embedder:
+        deviation = embedder.check_parity()
+    if deviation is None:
         return {"failure": "the folder has no reference vectors; twinvec convert records them"}
-    embedder = Embedder.from_pretrained(folder, dtype=dtype, self_check=False)
-    try:
-        vectors = embedder.encode(texts, pooling=REFERENCE_POOLING)
-        return {"deviation": check_vectors(info, dtype, vectors)}
-    finally:
-        embedder.close()
+    return {"deviation": deviation}

@@ -112,6 +112,7 @@ class Tokenizer:
     """
 
     def __init__(self, core: TokenizerCore, max_length: int) -> None:
+        self.max_length = max_length
         self._core = core
         template = Template.from_post_processor(core.post_processor)
         self._type_id = template.text_type_id

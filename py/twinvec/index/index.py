@@ -10,9 +10,9 @@ from twinvec.index.contents import Contents
 from twinvec.index.format import precision_for
 from twinvec.index.reader import IndexReader
 from twinvec.index.stores.base import adrive, drive
+from twinvec.index.stores.open import open_store
 from twinvec.index.stores.zip import saving
 from twinvec.index.writing.writer import IndexWriter
-from twinvec.runtime import open_store
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike
 
-    from twinvec.embedder import Embedder, Progress
+    from twinvec.embedder import Embedder
+    from twinvec.encoding.pipeline import Progress
     from twinvec.index.format import Precision
     from twinvec.index.stores.base import Steps
 

@@ -9,7 +9,7 @@ from twinvec.index.contents import Contents
 from twinvec.index.format import check_precision
 from twinvec.index.search import check_query, search, unit_vector
 from twinvec.index.stores.base import adrive, drive
-from twinvec.runtime import open_store
+from twinvec.index.stores.open import open_store
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -6,28 +6,28 @@ import platform
 import traceback
 import weakref
 from contextlib import ExitStack
-from copy import copy
 from dataclasses import asdict
 from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from twinvec.catalog.open import open_model
 from twinvec.embedder import Embedder
-from twinvec.encoding.pooling import quantize_embeddings
+from twinvec.encoding.quantize import quantize_embeddings
 from twinvec.index import Index
-from twinvec.model.reference import REFERENCE_POOLING, check_vectors, reference_texts
-from twinvec.runtime.pyodide import JsStore, js_value, register
+from twinvec.runtime.pyodide import js_value
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from numpy.typing import NDArray
 
-    from twinvec.embedder import Progress
-
-__all__ = ["Endpoint", "open_endpoint"]
+    from twinvec.encoding.pipeline import Progress
+    from twinvec.encoding.pooling import PoolingName
+    from twinvec.encoding.quantize import Precision
+    from twinvec.index.search import Mode
 
 
 class Endpoint:
@@ -37,27 +37,23 @@ class Endpoint:
     _adder: Embedder
     """The same model, counting by itself which texts it cut: queries are none of them."""
 
-    def __init__(self, js_model: Any) -> None:
-        self._info = register(js_model)
-        self._dtype: str = js_model.dtype
+    def __init__(self) -> None:
         self._indexes: dict[int, Index] = {}
         self._urls: dict[int, str] = {}
         self._handles = count()
 
     async def open(
-        self, max_length: int | None, truncate_dim: int | None, self_check: bool
+        self, dtype: str, max_length: int | None, truncate_dim: int | None, self_check: bool
     ) -> dict[str, Any]:
-        """Open the model, and tell which model, weights and Python answer."""
-        info, dtype = self._info, self._dtype
-        deviation = None
-        if self_check and (texts := reference_texts(info, dtype)):
-            full = Embedder.from_pretrained(info.name, dtype=dtype)
-            vectors = await full.aencode(texts[:1], pooling=REFERENCE_POOLING)
-            deviation = check_vectors(info, dtype, vectors)
-        self._embedder = Embedder.from_pretrained(
-            info.name, dtype=dtype, max_length=max_length, truncate_dim=truncate_dim
+        """Open the model that the page has loaded; return its name, weights and Python version."""
+        info, core, session = open_model(None, dtype=dtype)
+        self._embedder, self._adder = (
+            Embedder(
+                info, core, session, dtype=dtype, max_length=max_length, truncate_dim=truncate_dim
+            )
+            for _ in range(2)
         )
-        self._adder = copy(self._embedder)
+        deviation = await self._embedder.acheck_parity(count=1) if self_check else None
         return {
             "model": info.name,
             "revision": info.revision,
@@ -73,20 +69,24 @@ class Endpoint:
         *,
         texts: list[str],
         prompt: str,
-        pooling: str,
+        pooling: PoolingName | Literal["none"],
         normalize: bool,
-        precision: str,
+        precision: Precision | Literal["float32"],
         progress: Progress,
     ) -> dict[str, Any]:
         """Embed texts; dims are [n, dim], or [n, longest, dim] for pooling `none`."""
-        mode = cast("Any", pooling)  # whatever the page sent; checked there
-        vectors: NDArray[Any] | list[NDArray[np.float32]] = await self._embedder.aencode(
-            texts, prompt=prompt, pooling=mode, normalize=normalize, progress=progress
-        )
-        if isinstance(vectors, list):
-            vectors = _stack(vectors, self._embedder.info.dim)
+        vectors: NDArray[Any]
+        if pooling == "none":
+            token_vectors = await self._embedder.aencode_tokens(
+                texts, prompt=prompt, normalize=normalize, progress=progress
+            )
+            vectors = _pad(token_vectors, self._embedder.info.dim)
+        else:
+            vectors = await self._embedder.aencode(
+                texts, prompt=prompt, pooling=pooling, normalize=normalize, progress=progress
+            )
         if precision != "float32":
-            vectors = quantize_embeddings(vectors, cast("Any", precision))
+            vectors = quantize_embeddings(vectors, precision)
         return {"dims": vectors.shape, "data": vectors.ravel()}
 
     async def count_tokens(self, texts: list[str]) -> list[int]:
@@ -167,23 +167,21 @@ class Endpoint:
         query: str,
         k: int,
         filter: dict[str, Any] | None,  # noqa: A002 (the field's word)
-        mode: str,
+        mode: Mode,
     ) -> list[dict[str, Any]]:
-        """Rank an index's documents for a query."""
+        """Rank the documents of an index for a text."""
         index = self._indexes[handle]
-        hits = await index.asearch(
-            query, self._embedder, k=k, filter=filter, mode=cast("Any", mode)
-        )
+        hits = await index.asearch(query, self._embedder, k=k, filter=filter, mode=mode)
         return [asdict(hit) for hit in hits]
 
     async def search_vector(
         self,
         handle: int,
-        vector: Any,
+        vector: NDArray[np.float32],
         k: int,
-        filter: dict[str, Any] | None,  # noqa: A002 (the field's word)
+        filter: dict[str, Any] | None,  # noqa: A002 (as above)
     ) -> list[dict[str, Any]]:
-        """Rank an index's documents for a vector, given as a typed array."""
+        """Rank the documents of an index for a vector, float32 [dim]."""
         hits = await self._indexes[handle].asearch_vector(vector, k=k, filter=filter)
         return [asdict(hit) for hit in hits]
 
@@ -193,14 +191,13 @@ class Endpoint:
         return {"handle": handle, "size": len(index), "lexical": index.lexical}
 
 
-def open_endpoint(js_model: Any, js_open_folder: Any) -> Callable[[str, Any], Awaitable[Any]]:
-    """Give JavaScript one function to call about the model that `host.js` loaded.
+def open_endpoint() -> Callable[[str, Any], Awaitable[Any]]:
+    """Give JavaScript one function to call about the model that the page has loaded.
 
     It answers `{value}` or `{error: {name, message, stack}}`: errors are data, so that a page sees
     Python's own message instead of a traceback.
     """
-    JsStore.open_folder = js_open_folder
-    endpoint = Endpoint(js_model)
+    endpoint = Endpoint()
 
     async def call(method: str, js_params: Any, js_progress: Any = None) -> Any:
         try:
@@ -213,7 +210,7 @@ def open_endpoint(js_model: Any, js_open_folder: Any) -> Callable[[str, Any], Aw
     return call
 
 
-def _stack(states: list[NDArray[np.float32]], dim: int) -> NDArray[np.float32]:
+def _pad(states: list[NDArray[np.float32]], dim: int) -> NDArray[np.float32]:
     """Stack [tokens, dim] arrays into [n, longest, dim], zeros after each text's end."""
     longest = max(map(len, states), default=0)
     stacked = np.zeros((len(states), longest, dim), np.float32)

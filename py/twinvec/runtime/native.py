@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -12,8 +13,7 @@ import numpy as np
 import onnxruntime as ort
 from tokenizers import Tokenizer as RustTokenizer
 
-from twinvec.errors import InferenceError, ModelError
-from twinvec.model.info import read_json
+from twinvec.errors import InferenceError, ModelError, ModelNotFoundError
 from twinvec.runtime.base import check_graph, running
 
 if TYPE_CHECKING:
@@ -25,16 +25,21 @@ if TYPE_CHECKING:
 
     from twinvec.runtime.base import Feeds, Outputs
 
-__all__ = ["NativeSession", "NativeTokenizer"]
-
 
 class NativeTokenizer:
     """Hugging Face `tokenizers` over a `tokenizer.json`."""
 
     def __init__(self, file: Path) -> None:
-        self.post_processor: Mapping[str, Any] | None = read_json(file).get("post_processor")
         try:
-            self._rust = RustTokenizer.from_file(str(file))
+            content = file.read_text(encoding="utf-8")
+            facts = json.loads(content)
+        except FileNotFoundError as err:
+            raise ModelNotFoundError(f"{file} is missing from the model's folder") from err
+        except ValueError as err:
+            raise ModelError(f"{file} is not valid JSON ({err}); delete it and try again") from err
+        self.post_processor: Mapping[str, Any] | None = facts.get("post_processor")
+        try:
+            self._rust = RustTokenizer.from_str(content)
         except Exception as err:  # the Rust binding raises bare Exception
             raise ModelError(f"{file} is not a tokenizer that can be read: {err}") from err
         self._rust.no_truncation()

@@ -1,6 +1,6 @@
-"""Pyodide: the tokenizer and the sessions are JavaScript objects that `web/host.js` holds.
+"""Pyodide: JavaScript objects of the page's worker hold the tokenizer and the sessions.
 
-Support, asked for at each call and never remembered:
+Support for waiting is checked at each call and never remembered:
 
 ======================================  ========================  =========
 JavaScript Promise Integration (JSPI)   `encode`                  `aencode`
@@ -9,8 +9,8 @@ present, and entered through async      works                     works
 absent, or entered synchronously        `SyncUnavailableError`    works
 ======================================  ========================  =========
 
-Arrays cross as flat buffers with their dims: an array of more than one dimension would become
-nested JavaScript arrays. Nothing crosses as a proxy that somebody would have to destroy.
+Arrays cross as flat buffers with their dims, because an array of several dimensions would become
+nested JavaScript arrays. Nothing crosses as a proxy that would have to be destroyed.
 """
 
 from __future__ import annotations
@@ -18,42 +18,25 @@ from __future__ import annotations
 import asyncio
 import json
 from contextlib import closing
-from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from js import Object
 from pyodide.ffi import JsException, JsProxy, can_run_sync, create_proxy, run_sync, to_js
 
-from twinvec.errors import (
-    DownloadError,
-    IndexFormatError,
-    InferenceError,
-    IntegrityError,
-    ModelNotFoundError,
-    SyncUnavailableError,
-)
-from twinvec.index.format import DAMAGED
-from twinvec.model.dtypes import dtype_facts
-from twinvec.model.info import ModelInfo
+from twinvec.errors import InferenceError, SyncUnavailableError, TwinvecError
 from twinvec.runtime.base import check_graph, running
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Generator, Iterable, Mapping, Sequence
-    from pathlib import Path
+    from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Mapping
 
     from numpy.typing import NDArray
 
-    from twinvec.index.stores.base import Part, Progress
     from twinvec.runtime.base import Feeds, Outputs
-
-__all__ = ["JsStore", "js_value", "loaded_model", "register"]
-
-_loaded: dict[str, Any] = {}
 
 
 class PyodideTokenizer:
-    """Hugging Face `tokenizers` as WASM, behind `host.js`'s `encode(text) -> Int32Array`."""
+    """Hugging Face `tokenizers` as WASM, behind JavaScript's `encode(text) -> Int32Array`."""
 
     def __init__(self, js_model: Any) -> None:
         self.post_processor: Mapping[str, Any] | None = json.loads(js_model.postProcessor)
@@ -68,129 +51,104 @@ class PyodideTokenizer:
 
 
 class PyodideSession:
-    """The session workers behind `host.js`'s `run(run, output) -> Promise`."""
+    """The session workers, behind JavaScript's `run(run, output) -> Promise`."""
 
     def __init__(self, js_model: Any) -> None:
         self.input_names: list[str] = js_model.inputNames.to_py()
-        self._output = check_graph(self.input_names, js_model.outputNames.to_py())
+        self.output_name = check_graph(self.input_names, js_model.outputNames.to_py())
         self._js_model = js_model
-        self._ahead = 2 * js_model.sessionCount  # one run waiting behind each that is under way
+        self._ahead = 2 * js_model.sessionCount  # one run queued behind each run under way
 
     def run(self, feeds: Iterable[Feeds]) -> Generator[Outputs]:
-        """Suspend WebAssembly until each output is there; see `Session.run`."""
-        if not can_run_sync():
-            raise SyncUnavailableError(
-                "encode cannot wait here: this browser has no JavaScript Promise Integration, or "
-                "Python was entered synchronously. Use `await embedder.aencode(texts)`."
-            )
+        """Suspend WebAssembly until each output arrives; see `Session.run`."""
+        check_can_wait("await embedder.aencode(texts)")
         with closing(running(feeds, self._start, self._ahead)) as runs:
             for run in runs:
-                yield _output(run_sync(run))
+                yield from_js_output(wait(run))
 
     async def arun(self, feeds: Iterable[Feeds]) -> AsyncGenerator[Outputs]:
         """Run all feeds on the session workers; see `Session.arun`."""
         with closing(running(feeds, self._start, self._ahead)) as runs:
             for run in runs:
-                yield _output(await run)
+                yield from_js_output(await run)
 
-    def _start(self, feed: Feeds) -> asyncio.Future[Any]:
-        run = {
-            "dims": next(iter(feed.values())).shape,
-            "inputs": {name: array.ravel() for name, array in feed.items()},
-        }
-        js_promise = self._js_model.run(js_value(run), self._output)
-        started: asyncio.Future[Any] = asyncio.ensure_future(js_promise)
-        return started
+    def _start(self, feeds: Feeds) -> asyncio.Future[Any]:
+        js_promise = self._js_model.run(to_js_run(feeds), self.output_name)
+        run: asyncio.Future[Any] = asyncio.ensure_future(js_promise)
+        return run
 
     def close(self) -> None:
         """End the session workers."""
         self._js_model.dispose()
 
 
-class JsStore:
-    """The files of an index on a server or in the browser, behind JavaScript's `read(parts)`."""
+def page_host() -> Any:
+    """Return the JavaScript module that the page's worker registers: `{models, openFolder}`.
 
-    open_folder: Any = None
-    """`(url, report) -> IndexFolder`, which the worker gives."""
-
-    def __init__(self, url: str, progress: Progress | None = None) -> None:
-        if progress is not None and not isinstance(progress, JsProxy):
-            progress = create_proxy(progress)  # a notebook's own function
-        self._js_folder = JsStore.open_folder(url, progress)
-
-    def expect(self, total: int, hashes: Sequence[str]) -> None:
-        """See `Store.expect`."""
-        self._js_folder.expect(total, js_value(hashes))
-
-    def read(self, parts: Sequence[Part]) -> list[bytes]:
-        """Suspend WebAssembly until all are there; see `Store.read`."""
-        if not can_run_sync():
-            raise SyncUnavailableError(
-                "the index cannot wait for its files here: this browser has no JavaScript Promise "
-                "Integration, or Python was entered synchronously. Use the method that begins with "
-                "`a`, such as `await index.asearch(...)`."
-            )
-        return self._contents(parts, run_sync(self._start(parts)))
-
-    async def aread(self, parts: Sequence[Part]) -> list[bytes]:
-        """Read without blocking the event loop."""
-        return self._contents(parts, await self._start(parts))
-
-    def _start(self, parts: Sequence[Part]) -> Any:
-        return self._js_folder.read(js_value([asdict(part) for part in parts]))
-
-    def _contents(self, parts: Sequence[Part], js_answer: Any) -> list[bytes]:
-        if hasattr(js_answer, "error"):
-            error = js_answer.error.to_py()
-            if error["name"] == "IntegrityError":
-                raise IntegrityError(error["file"], error["expected"], error["found"], DAMAGED)
-            if error["name"] == "IndexFormatError":
-                raise IndexFormatError(error["message"])
-            raise DownloadError(error["message"])
-        contents = [js_content.to_bytes() for js_content in js_answer]
-        if not self._js_folder.verifies:
-            for part, content in zip(parts, contents, strict=True):
-                if part.shard and part.stop is None:
-                    part.shard.check(content)
-        return contents
+    Raises:
+        TwinvecError: this Pyodide does not run in such a worker.
+    """
+    try:
+        import twinvec_host  # exists only in the page's worker
+    except ModuleNotFoundError as err:
+        raise TwinvecError(
+            "this Python does not run in a page of twinvec, which gives it models and indexes. "
+            "Open one from JavaScript with pipeline() of twinvec.js; `twinvec site` builds it."
+        ) from err
+    return twinvec_host
 
 
-def _output(js_output: Any) -> Outputs:
+def check_can_wait(alternative: str) -> None:
+    """Check that a blocking call is possible at this moment.
+
+    Args:
+        alternative: Python code that works without blocking.
+
+    Raises:
+        SyncUnavailableError: it is not; the message names the alternative.
+    """
+    if not can_run_sync():
+        raise SyncUnavailableError(
+            "Python cannot wait here: this browser has no JavaScript Promise Integration, or "
+            "Python was entered synchronously. Use the method whose name begins with `a`: "
+            f"`{alternative}`."
+        )
+
+
+def wait(js_promise: Any) -> Any:
+    """Suspend WebAssembly until a promise or a future is done; see `check_can_wait`."""
+    return run_sync(js_promise)
+
+
+def js_value(value: Any) -> Any:
+    """Convert dicts, lists and arrays to JavaScript's own; a value that needs a proxy raises."""
+    return to_js(value, dict_converter=Object.fromEntries, create_pyproxies=False)
+
+
+def js_callback(function: Callable[..., object] | None) -> Any:
+    """Make a function callable from JavaScript for as long as the page lives."""
+    if function is None or isinstance(function, JsProxy):
+        return function
+    return create_proxy(function)
+
+
+def to_js_run(feeds: Feeds) -> Any:
+    """Copy the inputs of one run to JavaScript, flat, with their common dims."""
+    return js_value(
+        {
+            "dims": next(iter(feeds.values())).shape,
+            "inputs": {name: array.ravel() for name, array in feeds.items()},
+        }
+    )
+
+
+def from_js_output(js_output: Any) -> Outputs:
+    """Copy the output of one run from JavaScript.
+
+    Raises:
+        InferenceError: the run failed.
+    """
     if hasattr(js_output, "error"):
         raise InferenceError(f"ONNX Runtime failed: {js_output.error}")
     output: Outputs = np.asarray(js_output.data.to_py()).reshape(js_output.dims.to_py())
     return output
-
-
-def register(js_model: Any) -> ModelInfo:
-    """Make a model that `host.js` loaded known to `loaded_model`."""
-    info = ModelInfo.from_json(json.loads(js_model.info))
-    _loaded[info.name] = js_model
-    return info
-
-
-def loaded_model(
-    model: str | Path | None, dtype: str
-) -> tuple[ModelInfo, PyodideTokenizer, PyodideSession]:
-    """Open a model that the page has loaded; None for the first one.
-
-    Raises:
-        ModelNotFoundError: the page has not loaded it, or has it in another dtype.
-    """
-    dtype_facts(dtype)
-    name = next(iter(_loaded), None) if model is None else str(model)
-    js_model = _loaded.get(name or "")
-    if js_model is None or js_model.dtype != dtype:
-        present = ", ".join(f"{known} ({js.dtype})" for known, js in _loaded.items()) or "nothing"
-        raise ModelNotFoundError(
-            f"{name or 'a model'} ({dtype}) is not loaded in this page, which has {present}. "
-            'Load it from JavaScript first: pipeline("feature-extraction", name, { dtype })'
-        )
-    info = ModelInfo.from_json(json.loads(js_model.info))
-    info = replace(info, references={})  # the page checks; here it may not be possible to wait
-    return info, PyodideTokenizer(js_model), PyodideSession(js_model)
-
-
-def js_value(value: Any) -> Any:
-    """Convert dicts, lists and arrays to JavaScript's own; what would need a proxy raises."""
-    return to_js(value, dict_converter=Object.fromEntries, create_pyproxies=False)

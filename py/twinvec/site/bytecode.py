@@ -53,13 +53,12 @@ NATIVE_ONLY = (
     "twinvec.index.writing.journal",
     "twinvec.index.writing.ray_engine",
     "twinvec.index.writing.update",
-    "twinvec.reopen",
     "twinvec.runtime.native",
     "twinvec.site*",
 )
 """Patterns of twinvec's modules that the page does not import, but for `IN_PAGE`."""
 
-IN_PAGE: tuple[str, ...] = ()
+IN_PAGE = ("twinvec.catalog", "twinvec.catalog.loaded", "twinvec.catalog.open")
 """Modules of these packages that the page imports nevertheless."""
 
 

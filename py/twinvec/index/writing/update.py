@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from twinvec.embedder import Embedder, Progress
+    from twinvec.embedder import Embedder
+    from twinvec.encoding.pipeline import Progress
     from twinvec.index.format import Precision
 
     Engine: TypeAlias = Callable[[Iterable[str]], Iterable[tuple[list[bytes], NDArray[np.float32]]]]

@@ -1,0 +1,61 @@
+"""Store vectors in fewer bytes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+Precision: TypeAlias = Literal["int8", "uint8", "binary", "ubinary"]
+
+
+def quantize_embeddings(
+    vectors: NDArray[np.float32],
+    precision: Precision,
+    ranges: NDArray[np.float32] | None = None,
+) -> NDArray[np.int8] | NDArray[np.uint8]:
+    """Store vectors in fewer bytes, as sentence-transformers and Transformers.js define it.
+
+    `binary` and `ubinary` keep one bit a dimension, 1 where it is above zero, the first dimension
+    in the highest bit; `binary` is `ubinary` - 128. `int8` and `uint8` cut each dimension's range
+    into 255 steps; what lies outside is clipped (sentence-transformers lets it wrap around).
+
+    Args:
+        vectors: float32 [n, dim]; for the binary ones `dim` is a multiple of 8.
+        precision: `int8`, `uint8`, `binary` or `ubinary`.
+        ranges: float32 [2, dim], for `int8` and `uint8`: lowest and highest value of each
+            dimension over a calibration set, such as the corpus:
+            `np.stack([corpus.min(axis=0), corpus.max(axis=0)])`. Queries take the corpus's ranges.
+
+    Returns:
+        int8 or uint8, [n, dim], or [n, dim / 8] for the binary ones.
+
+    Raises:
+        ValueError: the precision is unknown, a shape does not fit, or `ranges` is missing.
+    """
+    if precision not in get_args(Precision):
+        known = ", ".join(get_args(Precision))
+        raise ValueError(f"unknown precision {precision!r}; use one of: {known}")
+    vectors = np.asarray(vectors, np.float32)
+    if vectors.ndim != 2:
+        raise ValueError(f"vectors must be [n, dim], not of shape {vectors.shape}")
+    if precision in ("binary", "ubinary"):
+        if vectors.shape[1] % 8:
+            raise ValueError(f"{precision} needs a multiple of 8 dims, not {vectors.shape[1]}")
+        bits = np.packbits(vectors > 0, axis=1)
+        return bits if precision == "ubinary" else (bits ^ 0x80).view(np.int8)
+    if ranges is None or np.shape(ranges) != (2, vectors.shape[1]):
+        raise ValueError(
+            f"{precision} needs ranges [2, {vectors.shape[1]}]: each dimension's lowest and "
+            "highest value over a calibration set"
+        )
+    lowest, highest = np.asarray(ranges, np.float32)
+    steps = np.where(highest > lowest, (highest - lowest) / 255, 1)
+    levels = ((vectors - lowest) / steps).clip(0, 255)
+    quantized: NDArray[np.int8] | NDArray[np.uint8] = (
+        levels.astype(np.uint8) if precision == "uint8" else (levels - 128).astype(np.int8)
+    )
+    return quantized
