@@ -38,7 +38,7 @@ BGE_SMALL: dict[str, Any] = {
     "layer_norm_eps": 1e-12,
     "max_position_embeddings": 512,
 }
-"""As `config.json` of BAAI/bge-small-en-v1.5 gives its shape."""
+"""The shape in `config.json` of BAAI/bge-small-en-v1.5."""
 
 WORDS: dict[str, Any] = {
     "version": "1.0",
@@ -93,16 +93,16 @@ def tiny_bert() -> Weights:
 
 
 def write_tiny(folder: Path) -> Path:
-    """Write a folder as the Hub gives it, with cls pooling."""
+    """Write a folder as the Hub has it, with cls pooling."""
     (folder / "1_Pooling").mkdir(parents=True)
     save_file(tiny_bert(), folder / "model.safetensors")
-    for name, block in {
+    for name, content in {
         "config.json": TINY,
         "tokenizer.json": WORDS,
         "tokenizer_config.json": {},
         "1_Pooling/config.json": {"pooling_mode_cls_token": True},
     }.items():
-        (folder / name).write_text(json.dumps(block), encoding="utf-8")
+        (folder / name).write_text(json.dumps(content), encoding="utf-8")
     return folder
 
 
@@ -112,11 +112,11 @@ def write_bge_small(folder: Path) -> Path:
     Trained BERTs have weights of about this spread.
     """
     folder.mkdir(parents=True)
-    known, _ = find_model(EMBEDDED.name, dtype="fp32")
-    shutil.copy(known / "tokenizer.json", folder)  # the vocabulary that bge-small has too
+    embedded, _ = find_model(EMBEDDED.name, dtype="fp32")
+    shutil.copy(embedded / "tokenizer.json", folder)  # bge-small has the same vocabulary
     save_file(bert_weights(BGE_SMALL, 0.05), folder / "model.safetensors")
     (folder / "config.json").write_text(json.dumps(BGE_SMALL), encoding="utf-8")
-    config = json.loads((known / "tokenizer_config.json").read_text(encoding="utf-8"))
+    config = json.loads((embedded / "tokenizer_config.json").read_text(encoding="utf-8"))
     config["model_max_length"] = BGE_SMALL["max_position_embeddings"]
     (folder / "tokenizer_config.json").write_text(json.dumps(config), encoding="utf-8")
     return folder

@@ -1,4 +1,4 @@
-"""A file is kept only when it is the pinned one, whatever a source does."""
+"""A file is kept only when it is the pinned one, whatever an origin does."""
 
 from __future__ import annotations
 
@@ -22,20 +22,21 @@ CONTENT = bytes(range(256)) * 512
 PINNED = sha256(CONTENT).hexdigest()
 HTML = b"<!doctype html><title>Sign in to this network</title>"
 NAME = "model.bin"
-POLL = 0.01  # seconds that a server may take to notice its shutdown
+POLL_SECONDS = 0.01  # between two looks for a shutdown
 
 
 class Reply(NamedTuple):
-    """What the server answers on a path; `sent` limits how much of the body really leaves."""
+    """The answer on a path; `sent` limits how many bytes of the body are sent."""
 
     body: bytes = CONTENT
     status: int = 200
     sent: int | None = None
     chunked: bool = False
+    terminated: bool = False
 
 
 class FileServer(ThreadingHTTPServer):
-    """Answers as told, and remembers what it was asked."""
+    """Sends the reply of each path, and records the requests."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
@@ -63,6 +64,8 @@ class _Handler(BaseHTTPRequestHandler):
         if reply.chunked:
             self.wfile.write(f"{len(reply.body):x}\r\n".encode())
         self.wfile.write(reply.body[: reply.sent])
+        if reply.chunked and reply.terminated:
+            self.wfile.write(b"\r\n0\r\n\r\n")
         self.close_connection = True
 
     def log_message(self, *_: object) -> None:
@@ -72,11 +75,11 @@ class _Handler(BaseHTTPRequestHandler):
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[FileServer]:
     monkeypatch.setenv("no_proxy", "127.0.0.1")
-    with FileServer() as made:
-        thread = threading.Thread(target=made.serve_forever, args=(POLL,))
+    with FileServer() as running:
+        thread = threading.Thread(target=running.serve_forever, args=(POLL_SECONDS,))
         thread.start()
-        yield made
-        made.shutdown()
+        yield running
+        running.shutdown()
         thread.join()
 
 
@@ -88,7 +91,7 @@ BAD_BYTES = {
     "one flipped byte": b"\xff" + CONTENT[1:],
     "a page instead": HTML,
     "nothing": b"",
-    "half of it, said to be all": CONTENT[: len(CONTENT) // 2],
+    "half, announced as all": CONTENT[: len(CONTENT) // 2],
 }
 
 FAILURES = {
@@ -103,70 +106,70 @@ FAILURES = {
 def test_wrong_bytes_are_refused_and_nothing_is_kept(
     server: FileServer, tmp_path: Path, body: bytes
 ) -> None:
-    sources = [server.url("/bad", Reply(body)), server.url("/good", Reply())]
+    origins = [server.url("/bad", Reply(body)), server.url("/good", Reply())]
     with pytest.raises(IntegrityError) as caught:
-        fetch(NAME, PINNED, sources, tmp_path)
-    found = sha256(body).hexdigest()
-    assert (caught.value.file, caught.value.expected, caught.value.found) == (NAME, PINNED, found)
-    assert all(part in str(caught.value) for part in (NAME, PINNED, found))
+        fetch(NAME, PINNED, origins, tmp_path)
+    digest = sha256(body).hexdigest()
+    assert (caught.value.file, caught.value.expected, caught.value.found) == (NAME, PINNED, digest)
+    assert all(part in str(caught.value) for part in (NAME, PINNED, digest))
     assert files_below(tmp_path) == []
-    assert server.requests == ["/bad"], "another source would hide that something is wrong"
+    assert server.requests == ["/bad"], "another origin would hide that something is wrong"
 
-    assert fetch(NAME, PINNED, sources[1:], tmp_path).read_bytes() == CONTENT
+    assert fetch(NAME, PINNED, origins[1:], tmp_path).read_bytes() == CONTENT
 
 
 @pytest.mark.parametrize("failure", FAILURES.values(), ids=FAILURES.keys())
-def test_a_failed_source_is_followed_by_the_next(
+def test_a_failed_origin_is_followed_by_the_next(
     server: FileServer, tmp_path: Path, failure: Reply
 ) -> None:
-    sources = [
+    origins = [
         server.url("/failing", failure),
         server.url("/second", Reply()),
         server.url("/never", Reply()),
     ]
-    got = fetch(NAME, PINNED, sources, tmp_path)
+    got = fetch(NAME, PINNED, origins, tmp_path)
     assert got.read_bytes() == CONTENT
     assert files_below(tmp_path) == [got]
     assert server.requests == ["/failing", "/second"]
 
 
 @pytest.mark.parametrize("failure", FAILURES.values(), ids=FAILURES.keys())
-def test_the_error_lists_every_source_and_the_next_attempt_works(
+def test_the_error_lists_every_origin_and_the_next_attempt_works(
     server: FileServer, tmp_path: Path, failure: Reply
 ) -> None:
-    sources = [server.url("/first", failure), server.url("/second", failure)]
+    origins = [server.url("/first", failure), server.url("/second", failure)]
     with pytest.raises(DownloadError) as caught:
-        fetch(NAME, PINNED, sources, tmp_path)
+        fetch(NAME, PINNED, origins, tmp_path)
     assert not isinstance(caught.value, IntegrityError)
-    assert all(part in str(caught.value) for part in (NAME, *map(str, sources), str(tmp_path)))
+    assert all(part in str(caught.value) for part in (NAME, *map(str, origins), str(tmp_path)))
     assert files_below(tmp_path) == []
 
     server.replies["/first"] = Reply()
-    assert fetch(NAME, PINNED, sources, tmp_path).read_bytes() == CONTENT
+    assert fetch(NAME, PINNED, origins, tmp_path).read_bytes() == CONTENT
 
 
 def test_a_server_that_does_not_answer_is_a_failure(server: FileServer, tmp_path: Path) -> None:
     with FileServer() as gone:
-        source = gone.url("/", Reply())
-    with pytest.raises(DownloadError, match=str(source)):
-        fetch(NAME, PINNED, [source], tmp_path)
-    assert fetch(NAME, PINNED, [source, server.url("/", Reply())], tmp_path).is_file()
+        origin = gone.url("/", Reply())
+    with pytest.raises(DownloadError, match=str(origin)):
+        fetch(NAME, PINNED, [origin], tmp_path)
+    assert fetch(NAME, PINNED, [origin, server.url("/", Reply())], tmp_path).is_file()
 
 
 def test_a_cached_file_is_used_without_a_request(server: FileServer, tmp_path: Path) -> None:
-    source = server.url("/good", Reply())
-    first = fetch(NAME, PINNED, [source], tmp_path)
+    origin = server.url("/good", Reply())
+    first = fetch(NAME, PINNED, [origin], tmp_path)
     assert server.requests == ["/good"]
-    assert fetch(NAME, PINNED, [source], tmp_path) == first
+    assert fetch(NAME, PINNED, [origin], tmp_path) == first
     assert fetch(NAME, PINNED, [], tmp_path) == first
     assert server.requests == ["/good"]
 
 
 def test_a_corrupted_cached_file_is_fetched_again(server: FileServer, tmp_path: Path) -> None:
-    source = server.url("/good", Reply())
-    cached = fetch(NAME, PINNED, [source], tmp_path)
+    origin = server.url("/good", Reply())
+    cached = fetch(NAME, PINNED, [origin], tmp_path)
     cached.write_bytes(HTML)
-    assert fetch(NAME, PINNED, [source], tmp_path) == cached
+    assert fetch(NAME, PINNED, [origin], tmp_path) == cached
     assert sha256_of(cached) == PINNED
     assert server.requests == ["/good", "/good"]
 
@@ -185,17 +188,17 @@ def test_the_cache_is_the_argument_then_the_variable_then_the_users(
 @pytest.fixture
 def wheel(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """Make a wheel in the only place where pip then looks."""
-    made = tmp_path / "index" / "carrier-1.0-py3-none-any.whl"
-    made.parent.mkdir()
-    with zipfile.ZipFile(made, "w") as archive:
+    file = tmp_path / "index" / "carrier-1.0-py3-none-any.whl"
+    file.parent.mkdir()
+    with zipfile.ZipFile(file, "w") as archive:
         archive.writestr(f"carrier/{NAME}", CONTENT)
         metadata = "Metadata-Version: 2.1\nName: carrier\nVersion: 1.0\nRequires-Python: <3\n"
         archive.writestr("carrier-1.0.dist-info/METADATA", metadata)
         archive.writestr("carrier-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\n")
         archive.writestr("carrier-1.0.dist-info/RECORD", "")
     monkeypatch.setenv("PIP_NO_INDEX", "1")
-    monkeypatch.setenv("PIP_FIND_LINKS", str(made.parent))
-    return made
+    monkeypatch.setenv("PIP_FIND_LINKS", str(file.parent))
+    return file
 
 
 def test_pip_brings_a_wheel_or_a_file_inside_it(wheel: Path, tmp_path: Path) -> None:
@@ -208,11 +211,35 @@ def test_pip_brings_a_wheel_or_a_file_inside_it(wheel: Path, tmp_path: Path) -> 
 
 
 @pytest.mark.usefixtures("wheel")
-@pytest.mark.parametrize("source", [Wheel("carrier==2.0"), Wheel("carrier==1.0", "carrier/absent")])
-def test_a_wheel_or_member_that_is_not_there_is_a_failure(source: Wheel, tmp_path: Path) -> None:
+@pytest.mark.parametrize("origin", [Wheel("carrier==2.0"), Wheel("carrier==1.0", "carrier/absent")])
+def test_a_wheel_or_member_that_is_not_there_is_a_failure(origin: Wheel, tmp_path: Path) -> None:
     cache = tmp_path / "cache"
     with pytest.raises(TwinvecError, match="carrier") as caught:
-        fetch(NAME, PINNED, [source], cache)
+        fetch(NAME, PINNED, [origin], cache)
     assert type(caught.value) is DownloadError
-    assert str(source) in str(caught.value)
+    assert str(origin) in str(caught.value)
     assert files_below(cache) == []
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+def test_progress_counts_bytes_up_to_the_size(
+    server: FileServer, tmp_path: Path, *, chunked: bool
+) -> None:
+    origin = server.url("/file", Reply(chunked=chunked, terminated=True))
+    calls: list[tuple[int, int | None]] = []
+    fetch(NAME, PINNED, [origin], tmp_path, progress=lambda *call: calls.append(call))
+    assert len(calls) > 1
+    assert calls[-1] == (len(CONTENT), None if chunked else len(CONTENT))
+    assert calls == sorted(calls)
+
+
+def test_progress_of_a_wheel_is_its_end(wheel: Path, tmp_path: Path) -> None:
+    calls: list[tuple[int, int | None]] = []
+    fetch(
+        wheel.name,
+        sha256_of(wheel),
+        [Wheel("carrier==1.0")],
+        tmp_path / "cache",
+        progress=lambda *call: calls.append(call),
+    )
+    assert calls == [(wheel.stat().st_size, wheel.stat().st_size)]

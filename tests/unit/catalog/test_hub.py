@@ -1,4 +1,4 @@
-"""Whatever the Hub's server does: refused by name, nothing kept, and the next download works."""
+"""A failure of the Hub names the file, leaves nothing behind, and passes with the next attempt."""
 
 from __future__ import annotations
 
@@ -48,8 +48,8 @@ def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
 
 
 @pytest.fixture(params=["pinned", "unpinned"])
-def asked(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Give the revision to ask for, of a model that is pinned or not."""
+def revision(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A revision of a model that is pinned, or is not."""
     if request.param == "pinned":
         monkeypatch.setitem(PINS, NAME, PIN)
         return REVISION
@@ -58,12 +58,12 @@ def asked(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> st
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Set what HF_HUB_ETAG_TIMEOUT and HF_HUB_DOWNLOAD_TIMEOUT do, and the library's own limits."""
+    """Set the constants of HF_HUB_ETAG_TIMEOUT and HF_HUB_DOWNLOAD_TIMEOUT, and a fixed limit."""
     constants = huggingface_hub.constants
     monkeypatch.setattr(constants, "HF_HUB_ETAG_TIMEOUT", 0.1)
     monkeypatch.setattr(constants, "HF_HUB_DOWNLOAD_TIMEOUT", 0.1)
     monkeypatch.setattr(huggingface_hub.file_download, "_ETAG_RETRY_TIMEOUT", 0.1)
-    # So that a small file comes in parts, each of which makes the library count its retries anew.
+    # So that a small file comes in parts, each of which resets the library's count of retries.
     monkeypatch.setattr(constants, "DOWNLOAD_CHUNK_SIZE", 16)
 
 
@@ -80,17 +80,17 @@ def open_model(cache: Path, revision: str, *, local_files_only: bool = False) ->
 
 
 def check_recovery(hub: Hub, cache: Path, revision: str, bad: bytes) -> None:
-    """Nothing of the failure is in use, and a server that got well is enough to go on."""
+    """The failure left nothing in use, and a server that works again is all that is needed."""
     hub.fault = None
-    kept = [file.read_bytes() for file in cache.rglob("*") if file.is_file()]
-    assert bad not in kept
+    contents = [file.read_bytes() for file in cache.rglob("*") if file.is_file()]
+    assert bad not in contents
     with pytest.raises(DownloadError, match="not in the cache"):
         open_model(cache, revision, local_files_only=True)
     folder = open_model(cache, revision)
     hub.requests.clear()
     assert open_model(cache, revision) == folder
     assert open_model(cache, revision, local_files_only=True) == folder
-    assert hub.requests == [], "what was verified once is not asked for again"
+    assert hub.requests == [], "verified files are not requested again"
 
 
 BAD_BYTES: dict[str, Callable[[bytes], bytes]] = {
@@ -103,15 +103,15 @@ BAD_BYTES: dict[str, Callable[[bytes], bytes]] = {
 @pytest.mark.parametrize("path", TAKEN)
 @pytest.mark.parametrize("damage", BAD_BYTES.values(), ids=BAD_BYTES.keys())
 def test_wrong_bytes(
-    hub: Hub, tmp_path: Path, asked: str, path: str, damage: Callable[[bytes], bytes]
+    hub: Hub, tmp_path: Path, revision: str, path: str, damage: Callable[[bytes], bytes]
 ) -> None:
     bad = damage(FILES[path])
     hub.fault = Fault(f"/{path}$", body=bad)
     with pytest.raises(IntegrityError) as caught:
-        open_model(tmp_path, asked)
+        open_model(tmp_path, revision)
     assert caught.value.file == path
     assert path in str(caught.value)
-    check_recovery(hub, tmp_path, asked, bad)
+    check_recovery(hub, tmp_path, revision, bad)
 
 
 FAILURES = {
@@ -128,13 +128,13 @@ FAILURES = {
 @pytest.mark.usefixtures("impatient")
 @pytest.mark.parametrize("path", ["config.json", "onnx/model.onnx_data"])
 @pytest.mark.parametrize("failure", FAILURES.values(), ids=FAILURES.keys())
-def test_failures(hub: Hub, tmp_path: Path, asked: str, path: str, failure: Fault) -> None:
+def test_failures(hub: Hub, tmp_path: Path, revision: str, path: str, failure: Fault) -> None:
     hub.fault = replace(failure, where=f"{failure.where}.*/{path}$")
     with pytest.raises(DownloadError, match=f"{path} of {NAME} cannot be downloaded") as caught:
-        open_model(tmp_path, asked)
+        open_model(tmp_path, revision)
     assert type(caught.value) is DownloadError
     assert len(hub.requests) < 20
-    check_recovery(hub, tmp_path, asked, FILES[path][: failure.sent])
+    check_recovery(hub, tmp_path, revision, FILES[path][: failure.sent])
 
 
 NO_ANSWERS = {
@@ -147,31 +147,33 @@ NO_ANSWERS = {
 
 @pytest.mark.usefixtures("impatient")
 @pytest.mark.parametrize("failure", NO_ANSWERS.values(), ids=NO_ANSWERS.keys())
-def test_a_hub_that_does_not_answer(hub: Hub, tmp_path: Path, asked: str, failure: Fault) -> None:
+def test_a_hub_that_does_not_answer(
+    hub: Hub, tmp_path: Path, revision: str, failure: Fault
+) -> None:
     hub.fault = replace(failure, where="/api/")
     with pytest.raises(DownloadError, match="the Hugging Face Hub cannot be reached"):
-        open_model(tmp_path, asked)
-    check_recovery(hub, tmp_path, asked, PAGE)
+        open_model(tmp_path, revision)
+    check_recovery(hub, tmp_path, revision, PAGE)
 
 
 @pytest.mark.parametrize("where", ["/api/", "HEAD .*/config.json", "GET .*/config.json"])
-def test_one_503(hub: Hub, tmp_path: Path, asked: str, where: str) -> None:
+def test_one_503(hub: Hub, tmp_path: Path, revision: str, where: str) -> None:
     """It passes unseen where the library tries again, and with the user's next attempt at last."""
     hub.fault = Fault(where, status=503, times=1)
     try:
-        open_model(tmp_path, asked)
+        open_model(tmp_path, revision)
     except DownloadError:
-        open_model(tmp_path, asked)
+        open_model(tmp_path, revision)
     assert hub.fault.times == 0
 
 
-@pytest.mark.parametrize("asked", [REVISION, "main"])
+@pytest.mark.parametrize("revision", [REVISION, "main"])
 @pytest.mark.parametrize("path", ["config.json", "onnx/model.onnx"])
-def test_files_of_another_revision(hub: Hub, tmp_path: Path, asked: str, path: str) -> None:
+def test_files_of_another_revision(hub: Hub, tmp_path: Path, revision: str, path: str) -> None:
     hub.fault = Fault(f"/{path}$", commit=OTHER)
     with pytest.raises(IntegrityError, match=f"the revision of {path}.*{REVISION}.*{OTHER}"):
-        open_model(tmp_path, asked)
-    check_recovery(hub, tmp_path, asked, FILES[path])
+        open_model(tmp_path, revision)
+    check_recovery(hub, tmp_path, revision, FILES[path])
 
 
 def test_another_revision_than_the_one_asked_for(hub: Hub, tmp_path: Path) -> None:
@@ -207,7 +209,7 @@ def test_a_hub_that_announces_no_hashes(
         open_model(tmp_path, "main")
 
 
-def test_what_an_interrupted_download_left_is_verified_again(hub: Hub, tmp_path: Path) -> None:
+def test_an_interrupted_download_is_verified_again(hub: Hub, tmp_path: Path) -> None:
     hub.fault = Fault("GET .*/onnx/model.onnx$", status=500)
     with pytest.raises(DownloadError):
         open_model(tmp_path, "main")

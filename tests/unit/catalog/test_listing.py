@@ -1,4 +1,4 @@
-"""The listing shows what is known and what is cached, without a request."""
+"""The listing shows known and cached weights, without a request."""
 
 from __future__ import annotations
 

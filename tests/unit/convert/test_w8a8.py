@@ -124,11 +124,13 @@ def test_every_shape_comes_near_fp32(changed: dict[str, Any]) -> None:
 
 
 def test_sums_are_of_integers_alone(tmp_path: Path) -> None:
-    """Also in the graph that ONNX Runtime makes of it, and nothing there is fused."""
-    made = of_the_embedded_model()
-    optimal = optimised(made, tmp_path)
-    assert {node.op_type for node in optimal.node} <= {node.op_type for node in made.graph.node}
-    for graph in (made.graph, optimal):
+    """Also in the graph that ONNX Runtime makes from this one, and nothing there is fused."""
+    rewritten = of_the_embedded_model()
+    optimal = optimised(rewritten, tmp_path)
+    assert {node.op_type for node in optimal.node} <= {
+        node.op_type for node in rewritten.graph.node
+    }
+    for graph in (rewritten.graph, optimal):
         producer = {name: node for node in graph.node for name in node.output}
         summed = [
             name
@@ -148,7 +150,9 @@ def test_sums_are_of_integers_alone(tmp_path: Path) -> None:
 def test_gelu_is_the_one_asked_for(approximate: str) -> None:
     x = np.linspace(-10, 10, 4001, dtype=np.float32)[:, None]
     table = numpy_helper.from_array(np.zeros((1, 1), np.float32), "table")
-    bounds = [numpy_helper.from_array(np.array([one]), f"at_{one}") for one in (0, 1)]
+    bounds = [
+        numpy_helper.from_array(np.array([position]), f"at_{position}") for position in (0, 1)
+    ]
     axes = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [None, 1]) for name in "xy"]
     nodes = [
         helper.make_node("Slice", ["table", "at_0", "at_1"], ["positions"]),
@@ -157,15 +161,15 @@ def test_gelu_is_the_one_asked_for(approximate: str) -> None:
     ]
     graph = helper.make_graph(nodes, "gelu", axes[:1], axes[1:], [table, *bounds])
     model = helper.make_model(graph, ir_version=9, opset_imports=[helper.make_opsetid("", 20)])
-    (found,) = session(make_w8a8(model)).run(None, {"x": x})
+    (gelu,) = session(make_w8a8(model)).run(None, {"x": x})
     if approximate == "tanh":
         expected = x / 2 * (1 + np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)))
     else:
         expected = x / 2 * (1 + np.vectorize(math.erf)(x / math.sqrt(2)))
-    assert np.abs(found - expected).max() <= 3.5e-4
+    assert np.abs(gelu - expected).max() <= 3.5e-4
 
 
-def test_the_model_given_is_left_as_it_is() -> None:
+def test_the_input_model_is_unchanged() -> None:
     model = tiny()
     before = model.SerializeToString()
     make_w8a8(model)

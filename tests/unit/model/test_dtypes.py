@@ -78,7 +78,7 @@ def test_an_unknown_name_raises(
     with pytest.raises(ValueError, match="unknown dtype") as caught:
         call(folder, dtype)
     assert repr(dtype) in str(caught.value)
-    assert all(known in str(caught.value) for known in DTYPES)
+    assert all(name in str(caught.value) for name in DTYPES)
     assert sorted(folder.rglob("*")) == files, "nothing was written"
 
 
@@ -97,7 +97,7 @@ def test_the_command_line_refuses_an_unknown_name(folder: Path, verb: str) -> No
     assert answer.exit_code == 2
     assert "'nonsense' is not one of 'fp32'" in answer.stderr
     choices = makeable_dtypes() if verb == "convert" else DTYPES
-    assert all(f"'{known}'" in answer.stderr for known in choices)
+    assert all(f"'{name}'" in answer.stderr for name in choices)
 
 
 def test_a_file_belongs_to_one_dtype() -> None:
@@ -113,7 +113,7 @@ def test_only_measured_dtypes_are_exact() -> None:
     assert makeable_dtypes() == [*exact, "q8"]
 
 
-def test_what_twinvec_makes_has_a_recipe_and_names_its_input() -> None:
+def test_a_dtype_with_a_recipe_names_its_input() -> None:
     for facts in DTYPES.values():
         assert bool(facts.recipe) == bool(facts.made_from)
     assert not DTYPES["fp32"].derived

@@ -1,4 +1,4 @@
-"""What a model folder says of itself, and what is said of a folder that is not whole."""
+"""Facts are read from a model folder; an incomplete folder is refused by the file's name."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ def write(folder: Path, files: dict[str, Any]) -> None:
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """Make the smallest folder that is a model."""
-    made = tmp_path / "tiny-bert"
+    root = tmp_path / "tiny-bert"
     write(
-        made,
+        root,
         {
             "config.json": {"hidden_size": 32, "max_position_embeddings": 64},
             "tokenizer.json": {"model": {}},
@@ -41,7 +41,7 @@ def folder(tmp_path: Path) -> Path:
             "onnx/model.onnx": b"weights",
         },
     )
-    return made
+    return root
 
 
 def test_a_folder_gives_its_facts(folder: Path) -> None:
@@ -219,7 +219,7 @@ def test_a_config_without_hidden_size_is_named(folder: Path) -> None:
 def test_an_unknown_dtype_is_refused_with_the_known_ones(folder: Path) -> None:
     with pytest.raises(ValueError, match="'fp8'") as caught:
         ModelInfo.from_folder(folder, "fp8")
-    assert all(known in str(caught.value) for known in DTYPES)
+    assert all(name in str(caught.value) for name in DTYPES)
 
 
 def test_an_absent_dtype_is_answered_with_the_present_ones(folder: Path) -> None:
@@ -238,3 +238,17 @@ def test_a_folder_without_weights_says_so(folder: Path) -> None:
 def test_json_brings_the_same_facts_back(folder: Path) -> None:
     info = ModelInfo.from_folder(folder, "fp32", query_prompt="query: ")
     assert ModelInfo.from_json(json.loads(json.dumps(info.to_json()))) == info
+
+
+def test_references_are_called_probes_in_json(folder: Path) -> None:
+    """A site's manifest and the page read this key."""
+    write(folder, {"probes.json": {"fp32": {"texts": ["a"], "vectors": [[1.0]]}, "w8": {}}})
+    entry = ModelInfo.from_folder(folder, "fp32").to_json()
+    assert entry["probes"] == {"fp32": {"texts": ["a"], "vectors": [[1.0]]}}
+    assert "references" not in entry
+
+
+def test_weights_of_a_dtype_that_was_not_opened_have_no_hash(folder: Path) -> None:
+    info = ModelInfo.from_folder(folder, "fp32")
+    with pytest.raises(ModelNotFoundError, match="opened with dtype fp32, not w8"):
+        info.weights_sha256("w8")
