@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from twinvec.download import sha256_of
-from twinvec.embedder import Embedder
+from twinvec.encoding.pipeline import Pipeline
 from twinvec.errors import ModelError, ModelNotFoundError, UnsupportedModelError
 from twinvec.model.dtypes import dtype_facts, makeable_dtypes, onnx_path
 from twinvec.model.info import (
@@ -17,9 +18,11 @@ from twinvec.model.info import (
     OPTIONAL_FILES,
     REFERENCE_FILE,
     SHA256SUMS,
+    ModelInfo,
     read_json,
 )
 from twinvec.model.reference import REFERENCE_POOLING, REFERENCE_TEXTS, record
+from twinvec.runtime.native import NativeSession, NativeTokenizer
 
 try:
     import onnx
@@ -118,10 +121,11 @@ def _in_dtype(model: onnx.ModelProto, dtype: str) -> onnx.ModelProto:
 
 def _record_references(folder: Path, dtype: str) -> dict[str, Any]:
     """Record the vectors of a dtype, which also proves that its weights run."""
-    embedder = Embedder.from_pretrained(folder, dtype=dtype)
-    references = record(embedder.encode(REFERENCE_TEXTS, pooling=REFERENCE_POOLING))
-    embedder.close()
-    return references
+    core = NativeTokenizer(folder / "tokenizer.json")
+    session = NativeSession(folder / onnx_path(dtype))
+    max_length = ModelInfo.from_folder(folder, dtype).max_length
+    with closing(Pipeline(core, session, max_length)) as pipeline:
+        return record(pipeline.encode(REFERENCE_TEXTS, pooling=REFERENCE_POOLING))
 
 
 def _record_hashes(folder: Path) -> None:
