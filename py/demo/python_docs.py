@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from twinvec.documents.chunker import Chunker
 from twinvec.documents.passages import passages_of
-from twinvec.documents.readers import Section, paragraphs_of
+from twinvec.documents.section import Section, paragraphs_of
 from twinvec.download import cache_root
 from twinvec.index.format import MANIFEST
 from twinvec.index.writing.shards import check_folder, replace_folder

@@ -139,7 +139,7 @@ class Embedder:
                 suffice for a local folder.
 
         Raises:
-            ModelNotFoundError: no dtype of the model has these weights.
+            WeightsNotFoundError: no dtype of the model has these weights.
             DownloadError: the model is not cached, and its source cannot be reached.
         """
         name = model or fingerprint["model"]

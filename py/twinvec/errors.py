@@ -1,46 +1,48 @@
-"""Everything twinvec raises on purpose.
+"""Errors and warnings of twinvec.
 
 ::
 
     TwinvecError
     ├── ModelError
-    │   ├── ModelNotFoundError      no such model, file, or dtype of it here
-    │   └── UnsupportedModelError   a graph or tokenizer part twinvec does not speak
-    ├── DownloadError               every source of a file failed
-    │   └── IntegrityError          a file is not the one that was pinned, recorded or announced
-    ├── InferenceError              ONNX Runtime or the tokenizer failed on an input
-    ├── SyncUnavailableError        `encode` cannot wait here; `aencode` can
-    ├── ParityError                 vectors differ from those recorded with the weights
-    ├── ClusterError                a Ray cluster, or a worker of it, does not do its work
-    ├── CorpusError                 a file of texts, or a record in it, gives no text
-    ├── IndexFormatError            a folder is not an index that this twinvec can read
-    └── IndexMismatchError          an index and an embedder do not belong together
+    │   ├── ModelNotFoundError        a model, a file of a model, or a dtype is missing
+    │   │   └── WeightsNotFoundError  no dtype of a model has the weights of a fingerprint
+    │   └── UnsupportedModelError     a graph or tokenizer has a part that twinvec does not support
+    ├── DownloadError                 all origins of a file failed
+    │   └── IntegrityError            a file's hash differs from the pinned or recorded hash
+    ├── InferenceError                ONNX Runtime or the tokenizer failed on an input
+    ├── SyncUnavailableError          `encode` cannot wait here; `aencode` can
+    ├── ParityError                   vectors differ from the reference vectors of the model
+    ├── ClusterError                  a Ray cluster, or one of its workers, failed
+    │   └── NoClusterError            no Ray cluster answers
+    ├── CorpusError                   files to embed or to index cannot be used
+    │   ├── FileError                 a file cannot be used
+    │   │   ├── FormatError           a file's suffix names no known format
+    │   │   ├── FieldError            no record of a file can have the text field
+    │   │   └── RecordError           a record has no text
+    │   │       └── RecordFieldError  a record lacks the text field
+    │   ├── FolderError               a folder cannot be read
+    │   └── NameClashError            two files would have the same name in an index
+    ├── IndexFormatError              a folder is not an index that this twinvec can read
+    └── IndexMismatchError            an index and an embedder have different fingerprints
 
-Wrong arguments raise the built-in `TypeError` and `ValueError`. What succeeds, but not as one may
-believe, is a `UserWarning`: `TruncationWarning`, `ParityWarning`.
+Invalid arguments raise the built-in `TypeError` and `ValueError`. `TruncationWarning` and
+`ParityWarning` report results that differ from the expected ones.
+
+Messages name the problem and the values involved. They name no command-line option: the command
+line adds those (`cli.hints`).
 """
 
-__all__ = [
-    "ClusterError",
-    "CorpusError",
-    "DownloadError",
-    "IndexFormatError",
-    "IndexMismatchError",
-    "InferenceError",
-    "IntegrityError",
-    "ModelError",
-    "ModelNotFoundError",
-    "ParityError",
-    "ParityWarning",
-    "SyncUnavailableError",
-    "TruncationWarning",
-    "TwinvecError",
-    "UnsupportedModelError",
-]
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
 
 
 class TwinvecError(Exception):
-    """Base of all errors that twinvec raises on purpose."""
+    """Base class of all errors that twinvec raises on purpose."""
 
 
 class ModelError(TwinvecError):
@@ -48,32 +50,42 @@ class ModelError(TwinvecError):
 
 
 class ModelNotFoundError(ModelError):
-    """A model, one of its files, or a dtype of it is not there."""
+    """A model, a file of a model, or a dtype of a model is missing."""
+
+
+class WeightsNotFoundError(ModelNotFoundError):
+    """No dtype of a model has the weights that a fingerprint names."""
 
 
 class UnsupportedModelError(ModelError):
-    """A model has a part that twinvec does not implement; the message names it."""
+    """A model has a part that twinvec does not support; the message names the part."""
 
 
 class DownloadError(TwinvecError):
-    """Every source of a file failed; the message lists what each answered."""
+    """All origins of a file failed; the message lists the failure of each."""
 
 
 class IntegrityError(DownloadError):
-    """A file's hash is not the one that was pinned, recorded or announced by its source."""
+    """A file's hash differs from the pinned, recorded or announced one.
+
+    Attributes:
+        file: name of the file.
+        expected: SHA-256 that the file should have, lower-case hexadecimal.
+        found: SHA-256 that the file has.
+    """
 
     def __init__(self, file: str, expected: str, found: str, way_out: str = "") -> None:
-        """Name the file, both hashes, and what to do."""
+        """Compose the message from the file, both hashes, and the advice."""
         way_out = way_out or (
-            "Nothing was kept. Something between here and the source altered the file, or it was "
-            "replaced there: try again on another network, or update twinvec if it was."
+            "The file was deleted. A proxy may have altered it, or it was replaced at its origin: "
+            "try another network, or a newer twinvec."
         )
         super().__init__(f"{file}: hash mismatch: expected {expected}, found {found}. {way_out}")
         self.file, self.expected, self.found = file, expected, found
 
 
 class InferenceError(TwinvecError):
-    """ONNX Runtime or the tokenizer failed while running."""
+    """ONNX Runtime or the tokenizer failed on an input."""
 
 
 class SyncUnavailableError(TwinvecError):
@@ -81,36 +93,122 @@ class SyncUnavailableError(TwinvecError):
 
 
 class ClusterError(TwinvecError):
-    """Machines that were to embed cannot; the message says what to do."""
+    """A Ray cluster, or one of its workers, failed."""
+
+
+class NoClusterError(ClusterError):
+    """No Ray cluster answers at an address."""
 
 
 class CorpusError(TwinvecError):
-    """A file of texts cannot be read; the message names it, and the line of a bad record."""
+    """Files to embed or to index cannot be used; the message names the file."""
+
+
+class FileError(CorpusError):
+    """A file cannot be used.
+
+    Attributes:
+        name: the file's name in messages.
+        problem: the reason.
+        line: number of the line or row, counted from 1; None if the whole file is concerned.
+        unit: "line" or "row".
+    """
+
+    def __init__(
+        self, name: str, problem: str, line: int | None = None, unit: str = "line"
+    ) -> None:
+        """Compose the message from the file's name, the line and the problem."""
+        super().__init__(f"{name if line is None else f'{name}, {unit} {line}'}: {problem}")
+        self.name, self.problem, self.line, self.unit = name, problem, line, unit
+
+
+class FormatError(FileError):
+    """A file's suffix names no known format.
+
+    Attributes:
+        suffixes: the known suffixes.
+    """
+
+    def __init__(self, name: str, suffixes: Iterable[str]) -> None:
+        """Compose the message from the file's name and the known suffixes."""
+        self.suffixes = tuple(suffixes)
+        super().__init__(name, f"unknown format; known suffixes are {', '.join(self.suffixes)}")
+
+
+class FieldError(FileError):
+    """No record of a file can have the text field: the header or schema rules it out."""
+
+
+class RecordError(FileError):
+    """A record of a file has no text."""
+
+    line: int
+
+    def __init__(self, name: str, problem: str, line: int, unit: str = "line") -> None:
+        """Compose the message from the record's place and the problem."""
+        super().__init__(name, problem, line, unit)
+
+
+class RecordFieldError(RecordError):
+    """A record lacks the text field."""
+
+
+class FolderError(CorpusError):
+    """A folder cannot be read.
+
+    Attributes:
+        folder: path of the folder.
+        reason: the operating system's message.
+    """
+
+    def __init__(self, folder: str, reason: str) -> None:
+        """Compose the message from the folder and the reason."""
+        super().__init__(
+            f"{folder} cannot be read ({reason}); change its permissions, or leave the folder out"
+        )
+        self.folder, self.reason = folder, reason
+
+
+class NameClashError(CorpusError):
+    """Two files would have the same name in an index.
+
+    Attributes:
+        files: both files.
+        name: the name.
+    """
+
+    def __init__(self, files: tuple[Path, Path], name: str) -> None:
+        """Compose the message from both files and their name."""
+        super().__init__(
+            f"{files[0]} and {files[1]} would both be called {name}; index the folder above them "
+            "instead"
+        )
+        self.files, self.name = files, name
 
 
 class IndexFormatError(TwinvecError):
-    """A folder is not an index, is damaged, or is one of another version."""
+    """A folder is not an index, is damaged, or has another format version."""
 
 
 class IndexMismatchError(TwinvecError):
-    """An index was built with other settings than the embedder asked to search it."""
+    """An index and an embedder have different fingerprints."""
 
 
 class ParityError(TwinvecError):
-    """A runtime computes other vectors than those recorded with the weights."""
+    """Vectors differ from the reference vectors that were recorded with the model."""
 
 
 class TruncationWarning(UserWarning):
-    """A text has more tokens than the model takes, and lost its tail."""
+    """A text has more tokens than the model accepts, and its end was cut off."""
 
 
 class ParityWarning(UserWarning):
-    """Vectors are kept that another runtime does not give."""
+    """Vectors are stored that another runtime does not reproduce."""
 
     def __init__(self) -> None:
-        """Say so, and what to take instead."""
+        """Compose the message, which names the exact dtypes."""
         super().__init__(
-            "these vectors are of approximate parity: another runtime gives slightly other ones on "
-            "the same weights, and may rank otherwise. Of the small dtypes w8, w16 and w8a8 are "
-            "exact."
+            "these vectors have approximate parity: another runtime computes slightly different "
+            "ones from the same weights, and may rank differently. Of the small dtypes, w8, w16 "
+            "and w8a8 are exact."
         )

@@ -15,7 +15,13 @@ from twinvec.catalog.pins import DEFAULT, EMBEDDED, PINS
 from twinvec.catalog.unpinned import find_unpinned
 from twinvec.catalog.verify import verified_info
 from twinvec.download import cache_root
-from twinvec.errors import DownloadError, IntegrityError, ModelError, ModelNotFoundError
+from twinvec.errors import (
+    DownloadError,
+    IntegrityError,
+    ModelError,
+    ModelNotFoundError,
+    WeightsNotFoundError,
+)
 from twinvec.model.dtypes import DTYPES, dtype_facts, makeable_dtypes, parity
 from twinvec.model.info import SHA256SUMS, ModelInfo, recorded_hashes
 
@@ -80,7 +86,7 @@ def find_dtype(fingerprint: Mapping[str, Any], model: str | None = None) -> str:
             folder is not its path.
 
     Raises:
-        ModelNotFoundError: no dtype of the model has these weights.
+        WeightsNotFoundError: no dtype of the model has these weights.
     """
     name, sha256 = model or fingerprint["model"], fingerprint["weights_sha256"]
     failure: Exception | None = None
@@ -92,7 +98,7 @@ def find_dtype(fingerprint: Mapping[str, Any], model: str | None = None) -> str:
             continue
         if info.weights_sha256(dtype) == sha256:
             return dtype
-    raise ModelNotFoundError(
+    raise WeightsNotFoundError(
         f"no weights of {name} match the fingerprint (SHA-256 {sha256}"
         + (f"; the last dtype tried failed with: {failure}" if failure else "")
         + "); name the folder or model that it was built with"

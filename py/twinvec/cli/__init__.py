@@ -1,4 +1,4 @@
-"""The `twinvec` command."""
+"""The `twinvec` command, with a module for each of its commands."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import click
 
 from twinvec.cli.convert import convert
 from twinvec.cli.embed import embed
+from twinvec.cli.hints import message_with_hints
 from twinvec.cli.index import index
 from twinvec.cli.models import models
 from twinvec.cli.search import search
@@ -21,25 +22,26 @@ from twinvec.errors import TwinvecError
 __all__ = ["main"]
 
 
-class _Commands(click.Group):
-    """Shows twinvec's own errors as a message, without a traceback."""
+class _Group(click.Group):
+    """Shows errors of the library as a message with hints, without a traceback."""
 
     def invoke(self, ctx: click.Context) -> object:
         try:
             return super().invoke(ctx)
         except (TwinvecError, OSError, ValueError) as err:
-            # OSError: a full disk, no right to write; ValueError: a limit above the model's own
-            raise click.ClickException(f"{type(err).__name__}: {err}") from err
+            # OSError: a full disk, for example; ValueError: a limit above the model's own.
+            command = self.commands[str(ctx.invoked_subcommand)]
+            raise click.ClickException(message_with_hints(err, command)) from err
 
 
-@click.group(cls=_Commands)
+@click.group(cls=_Group)
 @click.version_option(package_name="twinvec")
 def main() -> None:
     """Embed text on CPython and in the browser: same text, same vector."""
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # texts have what a terminal cannot show
+        if isinstance(stream, io.TextIOWrapper):  # texts may have characters it cannot encode
             stream.reconfigure(errors="backslashreplace")
-    # A reader of a terminal needs the message, not the line of Python that warned.
+    # Print the message of a warning only, without the line of Python that raised it.
     warnings.showwarning = lambda message, *_args, **_kwargs: click.echo(
         f"Warning: {message}", err=True
     )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from twinvec.cli.options import as_json
+from twinvec.cli.options import examples, json_option
 from twinvec.cli.weights_table import quality_vectors, show_rows, weights_row
 from twinvec.convert.quality import lowest_cosine
 from twinvec.model.dtypes import makeable_dtypes
@@ -17,7 +17,12 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-@click.command()
+@click.command(
+    epilog=examples(
+        "twinvec convert my-model my-model-onnx",
+        "twinvec convert my-model my-model-onnx --dtype fp32 --dtype w8",
+    )
+)
 @click.argument("src", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.argument("dst", type=click.Path(file_okay=False, path_type=Path))
 @click.option(
@@ -25,21 +30,22 @@ if TYPE_CHECKING:
     "dtypes",
     multiple=True,
     type=click.Choice(makeable_dtypes()),
-    help="Which weights; may be given several times.  [default: all that can be made]",
+    help="Weights to write; repeatable.  [default: all that can be made]",
 )
-@as_json
+@json_option
 def convert(src: Path, dst: Path, dtypes: Sequence[str], as_json: bool) -> None:
-    """Make a Transformers.js-layout folder DST of SRC.
+    """Convert the model in folder SRC to the Transformers.js layout, in folder DST.
 
-    SRC holds onnx/model.onnx, or model.safetensors of a BERT encoder, with config.json and the
-    tokenizer's files. How near each dtype comes to fp32 is measured on a few built-in texts.
+    SRC contains onnx/model.onnx, or model.safetensors of a BERT encoder, and config.json and the
+    tokenizer's files. The report shows the lowest cosine between vectors of each dtype and of
+    fp32, over a few built-in texts.
     """
     if dst.exists() and any(dst.iterdir()):
         raise click.ClickException(f"{dst} is not empty; choose another folder")
-    from twinvec.convert.folder import convert_folder, reason_against_w8a8
+    from twinvec.convert.folder import convert_folder, reason_against_w8a8  # needs onnx
 
     with tempfile.TemporaryDirectory() as temporary:
-        # Its fp32 weights are what the others are compared with, wanted or not.
+        # Always make fp32: the other dtypes are compared with it.
         full = convert_folder(src, Path(temporary) / "fp32")
         if not dtypes:
             dtypes = makeable_dtypes()

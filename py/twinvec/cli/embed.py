@@ -7,26 +7,78 @@ import shutil
 import tempfile
 import time
 import warnings
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from twinvec.cli.options import INTERRUPTED, as_json, plural, which_model
+from twinvec.cli.console import exit_on_interrupt, first_lines, plural
+from twinvec.cli.options import (
+    ModelChoice,
+    examples,
+    json_option,
+    model_options,
+    on_error_option,
+)
+from twinvec.cli.progress import ProgressBars
 from twinvec.cli.vectors_file import VectorsFile
-from twinvec.documents.records import FORMATS, Corpus, Format, format_of
+from twinvec.documents.on_error import raise_error
+from twinvec.documents.records.formats import FORMATS, format_of, read_texts
 from twinvec.download import sha256_of
-from twinvec.embedder import Embedder
-from twinvec.errors import ParityWarning
+from twinvec.errors import FileError, ParityWarning, RecordError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from twinvec.embedder import Embedder
+
 _STDIN = Path("-")
 
 
-@click.command()
+@dataclass(frozen=True)
+class _Input:
+    """A file of texts, and how to read it."""
+
+    file: Path
+    name: str
+    format: str
+    field: str
+    on_error: str
+
+    def texts(self, skipped: _SkippedRecords) -> Iterator[str]:
+        """Yield the texts; `--on-error` decides whether bad records are raised or skipped."""
+        return read_texts(
+            self.file,
+            self.format,
+            name=self.name,
+            field=self.field,
+            on_error=skipped.add if self.on_error == "skip" else raise_error,
+        )
+
+
+class _SkippedRecords:
+    """Collects the lines of records without a text."""
+
+    def __init__(self) -> None:
+        self.unit = ""
+        self.lines: list[int] = []
+
+    def add(self, error: FileError) -> None:
+        """Note a record; any other error is raised."""
+        if not isinstance(error, RecordError):
+            raise error
+        self.unit = error.unit
+        self.lines.append(error.line)
+
+
+@click.command(
+    epilog=examples(
+        "twinvec embed texts.txt --out vectors.npy",
+        "twinvec embed articles.csv --field body --out vectors.npy --dtype w8",
+    )
+)
 @click.argument(
     "file", type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path)
 )
@@ -36,86 +88,74 @@ _STDIN = Path("-")
     type=click.Path(dir_okay=False, path_type=Path),
     help="The .npy file to write.",
 )
-@click.option("--overwrite", is_flag=True, help="Replace the file that --out names.")
+@click.option("--overwrite", is_flag=True, help="Replace an existing output file.")
 @click.option(
     "--format",
     "format_",
-    type=click.Choice(FORMATS),
-    help="How FILE is written; unless given, its suffix tells, and standard input is lines.",
+    type=click.Choice(list(FORMATS)),
+    help="Format of FILE.  [default: by its suffix; lines for standard input]",
 )
-@click.option("--field", help="Which field of a record is the text.  [default: text]")
-@click.option(
-    "--on-error",
-    type=click.Choice(["stop", "skip"]),
-    default="stop",
-    show_default=True,
-    help="Stop at a record that gives no text, before anything is written; or leave it out, so "
-    "that later rows move up. --json lists the line of each one left out.",
-)
-@click.option("--prompt", default="", help="Put before each text.")
-@which_model
+@click.option("--field", help="Field of a record that holds the text.  [default: text]")
+@on_error_option
+@click.option("--prompt", default="", help="Text to put before each text.")
+@model_options
 @click.option(
     "--max-length",
     type=click.IntRange(min=1),
-    help="Tokens that a text may have; the model's own limit unless given.",
+    help="Limit of tokens per text; the rest is cut off.  [default: the model's limit]",
 )
-@as_json
+@json_option
 def embed(
     *,
     file: Path,
     out: Path,
     overwrite: bool,
-    format_: Format | None,
+    format_: str | None,
     field: str | None,
     on_error: str,
     prompt: str,
-    model: str | None,
-    dtype: str,
-    revision: str | None,
+    model: ModelChoice,
     max_length: int | None,
     as_json: bool,
 ) -> None:
-    """Embed the texts in FILE, or in standard input for -, into a NumPy file.
+    """Embed the texts in FILE and write their vectors as a NumPy file.
 
-    FILE is UTF-8 text (.txt) in which every line is a text, an empty one too, so that row i is
-    line i; or JSON Lines (.jsonl, .ndjson), CSV (.csv) or TSV (.tsv) with a header, or Parquet
-    (.parquet). The vectors are float32 [texts, dim], in the order of FILE.
+    FILE is UTF-8 text (.txt) with one text in each line, JSON Lines (.jsonl, .ndjson), CSV (.csv)
+    or TSV (.tsv) with a header, Parquet (.parquet), or - for standard input. The vectors are
+    float32 [texts, dim], in the order of FILE. An empty line of plain text is a text too, so row i
+    belongs to line i.
 
-    After Ctrl+C or a crash the same command continues where the last one ended.
+    If the command is interrupted, run it again to resume.
     """
     _check_out(out, overwrite=overwrite)
     format_ = format_ or ("lines" if file == _STDIN else format_of(file))
     if field and format_ == "lines":
         raise click.UsageError("--field is for records; a line of plain text has no fields")
-    try:
-        with _readable_twice(file) as copy:
-            name = "stdin" if file == _STDIN else str(file)
-            corpus = Corpus(copy, format_, field or "text", name)
-            skipped: list[int] | None = [] if on_error == "skip" else None
-            # Before the model is opened, so that a bad record is told at once.
-            count = sum(1 for _ in corpus.texts(skipped))
-            embedder = Embedder.from_pretrained(
-                model, dtype=dtype, revision=revision, max_length=max_length
-            )
+    with (
+        exit_on_interrupt("Interrupted; run the same command again to resume."),
+        _readable_twice(file) as copy,
+    ):
+        name = "stdin" if file == _STDIN else str(file)
+        source = _Input(copy, name, format_, field or "text", on_error)
+        skipped = _SkippedRecords()
+        # Count before opening the model, so that a bad record is reported at once.
+        count = sum(1 for _ in source.texts(skipped))
+        with closing(model.open(max_length)) as embedder:
             if embedder.parity == "approximate":
                 warnings.warn(ParityWarning(), stacklevel=1)
-            report = _embed(corpus, count, embedder, out, on_error=on_error, prompt=prompt)
-            embedder.close()
-    except KeyboardInterrupt:
-        click.echo("Interrupted; run the same command to continue.", err=True)
-        raise SystemExit(INTERRUPTED) from None
-    report["skipped"] = skipped or []
-    click.echo(json.dumps(report) if as_json else _sentence(report, corpus.unit))
+            report = _embed(source, count, embedder, out, prompt)
+    report["skipped"] = skipped.lines
+    click.echo(json.dumps(report) if as_json else _summary(report, skipped.unit))
 
 
 def _check_out(out: Path, *, overwrite: bool) -> None:
-    """Refuse what could not be written, before the work."""
+    """Refuse an output file that cannot be written, before the work."""
     if out.suffix != ".npy":
         raise click.BadParameter(f"{out} must end in .npy", param_hint="--out")
     if not out.parent.is_dir():
-        raise click.ClickException(f"{out.parent} is not a folder; make it first")
+        raise click.ClickException(f"{out.parent} is not a folder; create it first")
     if out.exists() and not overwrite:
-        raise click.ClickException(f"{out} is there already; choose another, or add --overwrite")
+        raise click.ClickException(f"{out} exists; choose another file, or add --overwrite")
 
 
 @contextmanager
@@ -132,30 +172,31 @@ def _readable_twice(file: Path) -> Iterator[Path]:
 
 
 def _embed(
-    corpus: Corpus, count: int, embedder: Embedder, out: Path, *, on_error: str, prompt: str
+    source: _Input, count: int, embedder: Embedder, out: Path, prompt: str
 ) -> dict[str, Any]:
-    """Write the vectors of `count` texts; gives the report, JSON-ready."""
-    made_of = {
-        "input_sha256": sha256_of(corpus.file),
-        "format": corpus.format,
-        "field": corpus.field,
-        "on_error": on_error,
-        "prompt": prompt,
-        "fingerprint": embedder.fingerprint,
-    }
-    vectors = VectorsFile(out, (count, embedder.info.dim), made_of)
-    continued = vectors.rows
-    if continued:
-        click.echo(f"Continuing {vectors.part} after {continued:,} of {count:,} texts.", err=True)
-    elif vectors.part.exists():
-        why = f" (other {', '.join(vectors.differing)})" if vectors.differing else ""
-        click.echo(f"{vectors.part} cannot be continued{why}; starting anew.", err=True)
+    """Write the vectors of `count` texts, and return a report for JSON."""
+    vectors = VectorsFile(
+        out,
+        (count, embedder.info.dim),
+        {
+            "input_sha256": sha256_of(source.file),
+            "format": source.format,
+            "field": source.field,
+            "on_error": source.on_error,
+            "prompt": prompt,
+            "fingerprint": embedder.fingerprint,
+        },
+    )
+    resumed_rows = vectors.rows
+    _report_part(vectors, count)
+    texts = source.texts(_SkippedRecords())  # bad records were reported while counting
     start = time.perf_counter()
-    texts = corpus.texts([] if on_error == "skip" else None)
-    vectors.fill(texts, embedder, prompt)
+    with closing(ProgressBars()) as bars:
+        progress = bars.callback("Embedding", "texts", initial=resumed_rows)
+        vectors.fill(texts, embedder, prompt, progress)
     return {
         "count": count,
-        "continued": continued,
+        "continued": resumed_rows,
         "dim": embedder.info.dim,
         "out": str(out),
         "model": embedder.info.name,
@@ -166,20 +207,27 @@ def _embed(
     }
 
 
-def _sentence(report: dict[str, Any], unit: str) -> str:
+def _report_part(vectors: VectorsFile, count: int) -> None:
+    """Print whether the rows of an interrupted run are reused."""
+    if vectors.rows:
+        click.echo(f"Resuming {vectors.part} after {vectors.rows:,} of {count:,} texts.", err=True)
+    elif vectors.part.exists():
+        names = ", ".join(vectors.differing)
+        reason = f" (different {names})" if names else ""
+        click.echo(f"{vectors.part} cannot be resumed{reason}; starting again.", err=True)
+
+
+def _summary(report: dict[str, Any], unit: str) -> str:
     count, seconds = report["count"], report["seconds"]
     rate = (count - report["continued"]) / max(seconds, 0.001)
-    sentence = (
+    summary = (
         f"{plural(count, 'text')} -> {report['out']}, float32 [{count}, {report['dim']}], "
         f"{seconds:.1f} s, {rate:,.0f} texts/s"
     )
     if report["truncated"]:
-        cut, longest = plural(report["truncated"], "text"), report["fingerprint"]["max_length"]
-        verb, their = ("was", "its") if report["truncated"] == 1 else ("were", "their")
-        sentence += f"; {cut} {verb} longer than {longest} tokens and lost {their} tail"
+        truncated, limit = plural(report["truncated"], "text"), report["fingerprint"]["max_length"]
+        summary += f"; {truncated} longer than {limit} tokens, cut off there"
     if report["skipped"]:
-        first = ", ".join(map(str, report["skipped"][:5]))
-        more = ", ..." if len(report["skipped"]) > 5 else ""
-        left_out = plural(len(report["skipped"]), "record")
-        sentence += f"; {left_out} left out: {unit} {first}{more}"
-    return sentence
+        skipped = plural(len(report["skipped"]), "record")
+        summary += f"; {skipped} left out: {first_lines(unit, report['skipped'])}"
+    return summary

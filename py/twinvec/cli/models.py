@@ -10,31 +10,34 @@ import click
 
 from twinvec.catalog.listing import list_weights
 from twinvec.catalog.pins import DEFAULT
-from twinvec.cli.options import as_json
+from twinvec.cli.options import examples, json_option
 from twinvec.model.dtypes import parity
 
 
-@click.command()
-@as_json
+@click.command(epilog=examples("twinvec models", "twinvec models --json"))
+@json_option
 def models(as_json: bool) -> None:
-    """List the models that twinvec knows, and what else is cached, with their weights.
+    """List known and cached models with their weights.
 
-    Parity is exact where CPython and the browser give the same vectors. Weights without a size are
-    made here of fp32 ones when first asked for. Any other model on the Hugging Face Hub that has an
-    onnx/ folder in the Transformers.js layout can be named as well.
+    Exact parity means that CPython and the browser compute the same vectors. Weights without a
+    size are made from the fp32 weights when a command first needs them. Other models of the
+    Hugging Face Hub work too, if they have an onnx/ folder in the Transformers.js layout.
     """
-    found = list_weights()
+    all_weights = list_weights()
     if as_json:
         rows = [
-            asdict(one) | {"file": one.file and str(one.file), "parity": parity(one.dtype)}
-            for one in found
+            asdict(weights)
+            | {"file": weights.file and str(weights.file), "parity": parity(weights.dtype)}
+            for weights in all_weights
         ]
         click.echo(json.dumps(rows))
         return
-    for (model, revision), group in groupby(found, lambda one: (one.model, one.revision)):
+    by_model = groupby(all_weights, lambda weights: (weights.model, weights.revision))
+    for (model, revision), model_weights in by_model:
         default = " (default)" if model == DEFAULT.name else ""
         click.echo(f"{model}{default}, revision {revision[:12]}")
-        for one in group:
-            size = f"{one.bytes / 1e6:.1f} MB" if one.bytes else ""
-            cached = "cached" if one.file else ""
-            click.echo(f"  {one.dtype:6} {parity(one.dtype):11} {size:>9}  {cached}".rstrip())
+        for weights in model_weights:
+            size = f"{weights.bytes / 1e6:.1f} MB" if weights.bytes else ""
+            cached = "cached" if weights.file else ""
+            line = f"  {weights.dtype:6} {parity(weights.dtype):11} {size:>9}  {cached}"
+            click.echo(line.rstrip())

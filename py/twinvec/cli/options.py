@@ -1,48 +1,74 @@
-"""What several verbs have."""
+"""Options that several commands share."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar
+from dataclasses import dataclass
+from functools import wraps
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from twinvec.embedder import Embedder
-from twinvec.errors import ModelNotFoundError
 from twinvec.model.dtypes import DTYPES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
-    Verb = TypeVar("Verb", bound=Callable[..., object])
+    Command = Callable[..., None]
 
-INTERRUPTED = 130
-"""The exit code that a shell gives for Ctrl+C."""
-
-as_json = click.option("--json", "as_json", is_flag=True, help="Report as JSON.")
+json_option = click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 
 
-def which_model(verb: Verb) -> Verb:
-    """Add what chooses a model."""
-    dtypes = click.Choice(list(DTYPES))
-    for option in (
-        click.option("--revision", help="A commit, branch or tag on the Hub."),
-        click.option(
-            "--dtype", type=dtypes, default="fp32", show_default=True, help="Which weights."
-        ),
-        click.option("--model", help="Hub name or local folder; the default model unless given."),
-    ):
-        verb = option(verb)
-    return verb
+@dataclass(frozen=True)
+class ModelChoice:
+    """The model that `--model`, `--dtype` and `--revision` name.
+
+    Example:
+        >>> ModelChoice(None, "w8", None).open().dtype
+        'w8'
+    """
+
+    model: str | None
+    dtype: str
+    revision: str | None
+
+    def open(self, max_length: int | None = None) -> Embedder:
+        """Open the model; see `Embedder.from_pretrained`."""
+        return Embedder.from_pretrained(
+            self.model, dtype=self.dtype, revision=self.revision, max_length=max_length
+        )
 
 
-def open_embedder(fingerprint: Mapping[str, Any], model: str | None) -> Embedder:
-    """Open the embedder of an index; an error names the option for the model."""
-    try:
-        return Embedder.from_fingerprint(fingerprint, model)
-    except ModelNotFoundError as err:
-        raise ModelNotFoundError(f"{err}: --model") from err
+def model_options(command: Command) -> Command:
+    """Add `--model`, `--dtype` and `--revision`; the command receives a `ModelChoice`."""
+
+    @click.option("--model", help="Hub name or local folder.  [default: the default model]")
+    @click.option(
+        "--dtype",
+        type=click.Choice(list(DTYPES)),
+        default="fp32",
+        show_default=True,
+        help="Weights of the model.",
+    )
+    @click.option("--revision", help="Commit, branch or tag on the Hub.")
+    @wraps(command)
+    def with_model(*, model: str | None, dtype: str, revision: str | None, **others: Any) -> None:
+        command(model=ModelChoice(model, dtype, revision), **others)
+
+    return with_model
 
 
-def plural(number: int, noun: str) -> str:
-    """Write a number of things."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+on_error_option = click.option(
+    "--on-error",
+    type=click.Choice(["stop", "skip"]),
+    default="stop",
+    show_default=True,
+    help="Stop at the first file or record that cannot be read, before anything is embedded; or "
+    "skip it and report it at the end.",
+)
+
+
+def examples(*commands: str) -> str:
+    """Format commands as the examples at the end of a help text."""
+    title = "Example:" if len(commands) == 1 else "Examples:"
+    return "\b\n" + "\n".join([title, *(f"  {command}" for command in commands)])

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, get_args
 
 import click
 
-from twinvec.cli.options import as_json, open_embedder
+from twinvec.cli.options import examples, json_option
+from twinvec.embedder import Embedder
 from twinvec.index import Index
 from twinvec.index.search import Mode
 
@@ -17,29 +18,37 @@ if TYPE_CHECKING:
 
     from twinvec.index import Document, Hit
 
-_SHOWN_LINES = 3
-_WIDTH = 100
+_MAX_LINES = 3
+_MAX_COLUMNS = 100
 
 
-@click.command()
+@click.command(
+    epilog=examples(
+        'twinvec search search-index "how do I install it?" -k 3',
+        'twinvec search search-index "install" --mode lexical --filter source=guide.html',
+    )
+)
 @click.argument("location", metavar="INDEX", type=click.Path(exists=True, path_type=Path))
 @click.argument("query")
-@click.option("-k", default=10, show_default=True, type=click.IntRange(min=1), help="Hits at most.")
+@click.option(
+    "-k", default=10, show_default=True, type=click.IntRange(min=1), help="Maximum number of hits."
+)
 @click.option(
     "--mode",
     type=click.Choice(get_args(Mode)),
-    help="By meaning, by words, or both.  [default: hybrid, semantic where there are no terms]",
+    help="Search by meaning, by words, or by both.  [default: hybrid; semantic if the index has "
+    "no terms]",
 )
 @click.option(
     "--filter",
     "filters",
     multiple=True,
     metavar="KEY=VALUE",
-    help="Only passages with this in their metadata, such as page=3, or in a list there; "
-    "repeatable, all must hold.",
+    help="Only passages with this value in their metadata, such as page=3, or in a list there; "
+    "repeatable, all must match.",
 )
-@click.option("--model", help="Where the model is, if its name does not tell.")
-@as_json
+@click.option("--model", help="Hub name or local folder.  [default: the name in the index]")
+@json_option
 def search(
     *,
     location: Path,
@@ -50,47 +59,55 @@ def search(
     model: str | None,
     as_json: bool,
 ) -> None:
-    """Search INDEX for QUERY, with the model and dtype that it was built with.
+    """Search INDEX for QUERY, with the index's own model and dtype.
 
-    INDEX is a folder, or a .zip file of one.
+    INDEX is a folder or a .zip file.
     """
-    wanted = _pairs(filters)
-    opened = Index.load(location)
-    mode = mode or ("hybrid" if opened.lexical else "semantic")
-    embedder = None if mode == "lexical" else open_embedder(opened.fingerprint, model)
+    conditions = _conditions(filters)
+    opened_index = Index.load(location)
+    mode = mode or ("hybrid" if opened_index.lexical else "semantic")
+    embedder = None if mode == "lexical" else Embedder.from_fingerprint(opened_index.fingerprint, model)
 
     def accept(document: Document) -> bool:
-        return all(_has(document, key, value) for key, value in wanted)
+        return all(_matches(document, key, value) for key, value in conditions)
 
-    hits = opened.search(query, embedder, k=k, mode=mode, filter=accept if wanted else None)
+    hits = opened_index.search(
+        query, embedder, k=k, mode=mode, filter=accept if conditions else None
+    )
     if embedder:
         embedder.close()
     if as_json:
         click.echo(json.dumps([vars(hit) for hit in hits]))
         return
     for rank, hit in enumerate(hits, 1):
-        click.echo(_shown(rank, hit))
+        click.echo(_format_hit(rank, hit))
     if not hits:
-        click.echo("Nothing was found.")
+        click.echo("No hits.")
 
 
-def _has(document: Document, key: str, value: str) -> bool:
-    """Compare as `Index.search` does, but by what is shown of a value: a shell has only strings."""
-    found = document.metadata.get(key, [])
-    return value in map(str, found if isinstance(found, list) else [found])
-
-
-def _pairs(filters: Sequence[str]) -> list[tuple[str, str]]:
-    pairs = [part.partition("=") for part in filters]
-    for key, equals, _ in pairs:
+def _conditions(filters: Sequence[str]) -> list[tuple[str, str]]:
+    """Split KEY=VALUE pairs."""
+    parts = [condition.partition("=") for condition in filters]
+    for key, equals, _ in parts:
         if not equals:
             raise click.BadParameter(f"{key!r} is not KEY=VALUE", param_hint="--filter")
-    return [(key, value) for key, _, value in pairs]
+    return [(key, value) for key, _, value in parts]
 
 
-def _shown(rank: int, hit: Hit) -> str:
+def _matches(document: Document, key: str, value: str) -> bool:
+    """Compare as `Index.search` does, but as strings, since a shell has no other types."""
+    stored = document.metadata.get(key, [])
+    return value in map(str, stored if isinstance(stored, list) else [stored])
+
+
+def _format_hit(rank: int, hit: Hit) -> str:
+    """Format the rank, score, address and first lines of a hit."""
     lines = [line for line in hit.text.splitlines() if line.strip()]
-    cut = [line if len(line) <= _WIDTH else f"{line[: _WIDTH - 1]}…" for line in lines]
-    more = "\n    …" if len(lines) > _SHOWN_LINES else ""
-    body = "".join(f"\n    {line}" for line in cut[:_SHOWN_LINES])
-    return f"{rank:2}  {hit.score:.4f}  {hit.metadata.get('url', hit.id)}{body}{more}"
+    shown = [
+        line if len(line) <= _MAX_COLUMNS else f"{line[: _MAX_COLUMNS - 1]}…"
+        for line in lines[:_MAX_LINES]
+    ]
+    if len(lines) > _MAX_LINES:
+        shown.append("…")
+    address = hit.metadata.get("url", hit.id)
+    return "\n    ".join([f"{rank:2}  {hit.score:.4f}  {address}", *shown])

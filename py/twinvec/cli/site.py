@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from twinvec.cli.options import as_json, open_embedder
+from twinvec.cli.options import examples, json_option
+from twinvec.cli.progress import ProgressBars
+from twinvec.embedder import Embedder
 from twinvec.index import Index
 from twinvec.model.dtypes import DTYPES
 from twinvec.site.build import build_site
@@ -16,31 +19,37 @@ from twinvec.site.sample import SAMPLE_QUERY
 from twinvec.site.sizes import measure_parts
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
+
+    from twinvec.index import Hit
 
 
-@click.command()
+@click.command(
+    epilog=examples(
+        "twinvec site _site/search --index search-index",
+        "twinvec site public --dtype w8",
+    )
+)
 @click.argument("out", type=click.Path(file_okay=False, path_type=Path))
 @click.option(
     "--model",
-    help="Hub name or local folder.  [default: the one that --index was built with, else the "
-    "default model]",
+    help="Hub name or local folder.  [default: the model of --index, else the default model]",
 )
 @click.option(
     "--dtype",
     "dtypes",
     multiple=True,
     type=click.Choice(list(DTYPES)),
-    help="Which weights; may be given several times, the default one first.  [default: those that "
-    "--index was built with, else fp32]",
+    help="Weights of the model; repeatable, the page's default first.  [default: the dtype of "
+    "--index, else fp32]",
 )
 @click.option(
     "--index",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="What `twinvec index` wrote; a sample unless given.",
+    help="Index that `twinvec index` wrote.  [default: a sample]",
 )
 @click.option("--webgpu", is_flag=True, help="Let pages choose WebGPU (27 MB more to upload).")
-@as_json
+@json_option
 def site(
     *,
     out: Path,
@@ -50,29 +59,42 @@ def site(
     webgpu: bool,
     as_json: bool,
 ) -> None:
-    """Write a static site with runtime, model, page and index into OUT, ready to upload.
+    """Write a static site with runtime, model, search page and index into OUT.
 
-    An index of your own in OUT/index is kept, if this model and dtype can search it.
+    The folder is ready to upload. An index in OUT/index that you put there is kept; it must fit
+    this model and dtype.
     """
     if not as_json:
         click.echo(f"Building {out} ...")
     if index and not dtypes:
-        made_with = open_embedder(Index.load(index).fingerprint, model)
-        model, dtypes = model or made_with.info.name, [made_with.dtype]
-        made_with.close()
+        with closing(Embedder.from_fingerprint(Index.load(index).fingerprint, model)) as index_embedder:
+            model, dtypes = model or index_embedder.info.name, [index_embedder.dtype]
     dtypes = dtypes or ["fp32"]
-    embedder, searched = build_site(out, model, dtypes=dtypes, index=index, webgpu=webgpu)
+    with closing(ProgressBars()) as bars:
+        embedder, site_index = build_site(
+            out,
+            model,
+            dtypes=dtypes,
+            index=index,
+            webgpu=webgpu,
+            on_compress=bars.callback("Compressing", "files"),
+        )
+    with closing(embedder):
+        hits = [] if index else site_index.search(SAMPLE_QUERY, embedder)
     parts = measure_parts(out)
-    size = sum(raw for raw, _ in parts.values())
+    total = sum(size for size, _ in parts.values())
     name = embedder.info.name
-    hits = [] if index else searched.search(SAMPLE_QUERY, embedder)
-    embedder.close()
     if as_json:
-        click.echo(json.dumps({"out": str(out), "model": name, "dtypes": dtypes, "bytes": size}))
+        click.echo(json.dumps({"out": str(out), "model": name, "dtypes": dtypes, "bytes": total}))
         return
-    click.echo(f"{out} is ready: {name} ({', '.join(dtypes)}), {size / 1e6:.1f} MB in all.")
-    for part, (raw, sent) in parts.items():
-        click.echo(f"  {part:17}{raw / 1e6:7.2f} MB, {sent / 1e6:6.2f} MB as Brotli")
+    click.echo(f"{out} is ready: {name} ({', '.join(dtypes)}), {total / 1e6:.1f} MB in all.")
+    _show(parts, hits)
+
+
+def _show(parts: Mapping[str, tuple[int, int]], hits: Sequence[Hit]) -> None:
+    """Print the size of each part, and the hits of the sample query."""
+    for part, (size, brotli_size) in parts.items():
+        click.echo(f"  {part:17}{size / 1e6:7.2f} MB, {brotli_size / 1e6:6.2f} MB as Brotli")
     if hits:
         click.echo(f"\n{SAMPLE_QUERY}")
     for hit in hits:

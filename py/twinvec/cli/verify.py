@@ -4,41 +4,46 @@ from __future__ import annotations
 
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from twinvec.cli.options import as_json
+from twinvec.cli.options import examples, json_option
 from twinvec.cli.weights_table import quality_vectors, show_rows, weights_row
 from twinvec.convert.quality import lowest_cosine
 from twinvec.embedder import Embedder
 from twinvec.errors import ModelNotFoundError, TwinvecError
 from twinvec.model.dtypes import DTYPES, onnx_path
 
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
-@click.command()
+
+@click.command(epilog=examples("twinvec verify my-model-onnx"))
 @click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
-@as_json
+@json_option
 def verify(folder: Path, as_json: bool) -> None:
-    """Check a model FOLDER: its files' hashes, and the vectors that its weights give here.
+    """Check the model in FOLDER against the hashes and vectors that were recorded with it.
 
-    Both are compared with what `twinvec convert` recorded when it made the folder. Exit code 1
-    where anything differs.
+    `twinvec convert` records the hashes of all files, and a few reference vectors of each dtype.
+    The exit code is 1 if anything differs.
     """
-    present = [dtype for dtype in DTYPES if (folder / onnx_path(dtype)).is_file()]
-    if not present:
-        raise ModelNotFoundError(f"{folder} has no weights under onnx/; is it a model's folder?")
-    expected = None
+    dtypes = [dtype for dtype in DTYPES if (folder / onnx_path(dtype)).is_file()]
+    if not dtypes:
+        raise ModelNotFoundError(f"{folder} has no weights under onnx/; name a model folder")
+    fp32_vectors: NDArray[np.float32] | None = None
     rows = []
-    for dtype in present:  # fp32, which the others are compared with, is the first in DTYPES
+    for dtype in dtypes:  # fp32 comes first in DTYPES
         row = weights_row(folder, dtype)
         try:
             vectors = quality_vectors(folder, dtype)
-            expected = vectors if dtype == "fp32" else expected
-            if expected is not None:
-                row["cosine"] = lowest_cosine(vectors, expected)
-            row |= _checked(folder, dtype)
-        except TwinvecError as err:  # told, not raised, so that all are looked at
+            if dtype == "fp32":
+                fp32_vectors = vectors
+            if fp32_vectors is not None:
+                row["cosine"] = lowest_cosine(vectors, fp32_vectors)
+            row |= _compare(folder, dtype)
+        except TwinvecError as err:  # reported in its row, so that all dtypes are checked
             row["failure"] = f"{type(err).__name__}: {err}"
         rows.append(row)
     show_rows(rows, as_json=as_json)
@@ -46,11 +51,11 @@ def verify(folder: Path, as_json: bool) -> None:
         raise SystemExit(1)
 
 
-def _checked(folder: Path, dtype: str) -> dict[str, Any]:
-    """Compare all reference vectors.
+def _compare(folder: Path, dtype: str) -> dict[str, Any]:
+    """Compare the vectors of a dtype with its reference vectors.
 
     Raises:
-        ParityError: one of them differs.
+        ParityError: a vector differs.
     """
     with closing(Embedder.from_pretrained(folder, dtype=dtype, self_check=False)) as embedder:
         deviation = embedder.check_parity()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import warnings
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -28,12 +29,12 @@ def weights_row(folder: Path, dtype: str) -> dict[str, Any]:
 
 def quality_vectors(folder: Path, dtype: str) -> NDArray[np.float32]:
     """Embed the quality set: float32 [texts, dim]."""
-    embedder = Embedder.from_pretrained(folder, dtype=dtype, self_check=False)
-    with warnings.catch_warnings():
+    with (
+        closing(Embedder.from_pretrained(folder, dtype=dtype, self_check=False)) as embedder,
+        warnings.catch_warnings(),
+    ):
         warnings.simplefilter("ignore", TruncationWarning)  # these are not the user's texts
-        vectors = embedder.encode(QUALITY_TEXTS)
-    embedder.close()
-    return vectors
+        return embedder.encode(QUALITY_TEXTS)
 
 
 def show_rows(rows: list[dict[str, Any]], *, as_json: bool) -> None:

@@ -1,1 +1,1 @@
-"""Files to passages: find, read, cut."""
+"""Files become passages: find, read and cut them."""

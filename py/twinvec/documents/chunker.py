@@ -1,8 +1,8 @@
-"""Sections cut into passages that a model reads whole.
+"""Cut sections into passages that fit into a model.
 
-A passage holds as many paragraphs of one section as its budget of tokens allows. A paragraph above
-the budget is cut behind sentences, a sentence behind lines, a line between words, a word between
-characters. So nothing is lost, and nothing is truncated when it is embedded.
+A passage holds as many paragraphs of one section as its token budget allows. A longer paragraph is
+cut after sentences, a longer sentence after lines, a longer line between words, a longer word
+between characters. So no text is lost, and none is truncated when it is embedded.
 """
 
 from __future__ import annotations
@@ -14,126 +14,132 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from twinvec.documents.readers import Section
+    from twinvec.documents.section import Section
     from twinvec.embedder import Embedder
 
-__all__ = ["MAX_TOKENS", "OVERLAP", "Chunker"]
-
 MAX_TOKENS = 200
-"""Few enough for every model, and for a passage to be about one thing."""
-OVERLAP = 32
-"""About a sentence or two."""
+"""Default budget: fits every model, and keeps a passage to one subject."""
+OVERLAP_TOKENS = 32
+"""Default overlap: one or two sentences."""
 
-_LEAST = 16  # tokens of text: half of them is room for any single character
-_LONGEST_TOKEN = 64  # characters, on average over a passage; of prose it is 4 to 6
-# That sentences also end behind "e.g. " harms little, since only long paragraphs are cut at all.
-_SENTENCE = re.compile(r"[.!?\u2026][\"'\u201d\u2019)\]]*\s+|[\u3002\uff01\uff1f]|\n\s*\n")
-_LINE = re.compile(r"\n")
+_MIN_TEXT_TOKENS = 16  # half of them (the rest may be headings) has room for any character
+_MAX_CHARACTERS_PER_TOKEN = 64  # average over a passage; prose has 4 to 6
+# A false end after "e.g. " does little harm: only long paragraphs are cut at sentences.
+_SENTENCE_END = re.compile(r"[.!?\u2026][\"'\u201d\u2019)\]]*\s+|[\u3002\uff01\uff1f]|\n\s*\n")
+_LINE_END = re.compile(r"\n")
 
 
 class Chunker:
-    """Cuts sections to a budget, counted by the model's own tokenizer.
+    r"""Cuts sections into texts of a limited number of tokens.
 
-    Every passage begins with the headings above it on a line of their own: what is embedded is
-    what is shown. Outer headings are left out where they would take more than half of the budget.
+    Each text begins with its headings on a line of their own, so search results show exactly the
+    text that was embedded. Outer headings are dropped where all of them would take more than half
+    of the budget.
 
     Args:
-        embedder: its tokenizer counts, its special tokens and document prompt included.
-        max_tokens: what a passage may have; None for `MAX_TOKENS`, or what the model takes if that
-            is less.
-        overlap: how many tokens at the end of a passage the next one of the same section may
-            repeat, in whole sentences; 0 for none.
+        embedder: counts tokens, including special tokens and the document prompt.
+        max_tokens: limit for one text; None for `MAX_TOKENS`, or the model's limit if that is
+            smaller.
+        overlap: number of tokens that a text may repeat from the end of the one before it, in
+            whole sentences.
 
     Raises:
-        ValueError: the model does not take so many tokens, they leave no room for a text, or half
-            of them would be repeated.
+        ValueError: `max_tokens` exceeds the model's limit or leaves no room for text, or `overlap`
+            is more than half of it.
+
+    Example:
+        >>> chunker = Chunker(Embedder.from_pretrained(), max_tokens=100)
+        >>> list(chunker.cut(Section(["Run pip."], headings=("Guide", "Setup"))))
+        ['Guide > Setup\nRun pip.']
     """
 
     def __init__(
-        self, embedder: Embedder, max_tokens: int | None = None, overlap: int = OVERLAP
+        self, embedder: Embedder, max_tokens: int | None = None, overlap: int = OVERLAP_TOKENS
     ) -> None:
-        most = embedder.info.max_length
         self._embedder = embedder
-        self._empty = 0
-        self._empty = self._count("")
-        self.max_tokens = min(MAX_TOKENS, most) if max_tokens is None else max_tokens
-        least = self._empty + _LEAST
-        if not least <= self.max_tokens <= most:
+        model_limit = embedder.info.max_length
+        self._prompt_tokens = self._count_with_prompt("")
+        self.max_tokens = min(MAX_TOKENS, model_limit) if max_tokens is None else max_tokens
+        minimum = self._prompt_tokens + _MIN_TEXT_TOKENS
+        if not minimum <= self.max_tokens <= model_limit:
             raise ValueError(
-                f"max_tokens must be between {least} and {most} for {embedder.info.name}, not "
-                f"{self.max_tokens}"
+                f"max_tokens must be between {minimum} and {model_limit} for "
+                f"{embedder.info.name}, not {self.max_tokens}"
             )
-        self._room = self.max_tokens - self._empty
-        if not 0 <= overlap <= self._room // 2:
-            raise ValueError(f"overlap must be between 0 and {self._room // 2}, not {overlap}")
+        self._text_budget = self.max_tokens - self._prompt_tokens
+        max_overlap = self._text_budget // 2
+        if not 0 <= overlap <= max_overlap:
+            raise ValueError(f"overlap must be between 0 and {max_overlap}, not {overlap}")
         self.overlap = overlap
 
     def cut(self, section: Section) -> Iterator[str]:
-        """Cut a section into the texts of its passages."""
+        """Yield the texts of a section's passages."""
         head, paragraphs = self._head(section.headings), section.paragraphs
-        if section.headings and not head:  # a heading as long as a paragraph is one
+        if section.headings and not head:  # the heading is too long, so it becomes a paragraph
             paragraphs = [section.headings[-1], *paragraphs]
         body = ""
         for piece in self._pieces(head, paragraphs):
             if body and not self._fits(head + (body + piece).strip()):
                 yield head + body.strip()
-                body = self._repeated(head, body, piece) if self.overlap else ""
+                body = self._overlap_of(head, body, piece) if self.overlap else ""
             body += piece
         if body:
             yield head + body.strip()
 
-    def _count(self, text: str) -> int:
-        """Count the tokens of a text alone."""
+    def _count_with_prompt(self, text: str) -> int:
         (count,) = self._embedder.count_tokens([self._embedder.info.document_prompt + text])
-        return count - self._empty
+        return count
 
-    def _fits(self, text: str, room: int | None = None) -> bool:
-        """Tell whether a text has at most so many tokens, or else the room of a passage.
+    def _fits(self, text: str, budget: int | None = None) -> bool:
+        """Check whether a text has at most `budget` tokens (default: those of a passage).
 
-        What is very long has more, and is not even counted, which takes 200 times its size.
+        Very long text is not counted: tokenizing takes 200 times its size in memory.
         """
-        most = self._room if room is None else room
-        return len(text) <= most * _LONGEST_TOKEN and self._count(text) <= most
+        limit = self._text_budget if budget is None else budget
+        if len(text) > limit * _MAX_CHARACTERS_PER_TOKEN:
+            return False
+        return self._count_with_prompt(text) - self._prompt_tokens <= limit
 
     def _head(self, headings: Sequence[str]) -> str:
+        """Join as many inner headings as fit into half of the budget."""
         for start in range(len(headings)):
             head = " > ".join(headings[start:]) + "\n"
-            if self._fits(head, self._room // 2):
+            if self._fits(head, self._text_budget // 2):
                 return head
         return ""
 
     def _pieces(self, head: str, paragraphs: Iterable[str]) -> Iterator[str]:
-        """Give paragraphs, and the parts of those that do not fit in one passage."""
+        """Yield paragraphs, or the parts of those that exceed a passage."""
         for paragraph in paragraphs:
             text = paragraph.strip("\n").rstrip() + "\n\n"
             if not text.isspace():
-                yield from self._cut_up(head, text)
+                yield from self._cut_piece(head, text)
 
-    def _cut_up(
-        self, head: str, text: str, ends: Sequence[re.Pattern[str]] = (_SENTENCE, _LINE)
+    def _cut_piece(
+        self, head: str, text: str, ends: Sequence[re.Pattern[str]] = (_SENTENCE_END, _LINE_END)
     ) -> Iterator[str]:
-        """Cut text that does not fit behind the first of these `ends`, else into halves."""
+        """Cut text that exceeds a passage, after the first pattern of `ends`, else into halves."""
         if self._fits(head + text.strip()):
             yield text
             return
-        parts = _parts(text, ends[0]) if ends else _halves(text)
+        parts = _split_after(text, ends[0]) if ends else _halves(text)
         for part in parts:
-            yield from self._cut_up(head, part, ends[1:])
+            yield from self._cut_piece(head, part, ends[1:])
 
-    def _repeated(self, head: str, body: str, piece: str) -> str:
-        """Take the last sentences of a passage into the next one, if there is room."""
-        tail = ""
-        for sentence in reversed(list(_parts(body, _SENTENCE))):
-            longer = sentence + tail
-            new = head + (longer + piece).strip()
-            if not (self._fits(longer, self.overlap) and self._fits(new)):
+    def _overlap_of(self, head: str, body: str, piece: str) -> str:
+        """Return the last sentences of a passage that fit before `piece` in the next one."""
+        overlap = ""
+        for sentence in reversed(list(_split_after(body, _SENTENCE_END))):
+            longer = sentence + overlap
+            next_text = head + (longer + piece).strip()
+            if not (self._fits(longer, self.overlap) and self._fits(next_text)):
                 break
-            tail = longer
-        return tail
+            overlap = longer
+        return overlap
 
 
-def _parts(text: str, end: re.Pattern[str]) -> Iterator[str]:
-    """Cut behind every end; joined, the parts are the text."""
+def _split_after(text: str, end: re.Pattern[str]) -> Iterator[str]:
+    """Split text after every match; the parts joined are the text."""
     ends = (match.end() for match in end.finditer(text))
     for start, stop in pairwise(chain([0], ends, [len(text)])):
         if start < stop:
@@ -141,9 +147,9 @@ def _parts(text: str, end: re.Pattern[str]) -> Iterator[str]:
 
 
 def _halves(text: str) -> tuple[str, str]:
-    """Cut between the two words that are nearest to the middle, else in the middle of a word."""
+    """Split text at the space nearest to its middle, else in the middle of a word."""
     middle = len(text) // 2
     spaces = (text.rfind(" ", 1, middle), text.find(" ", middle, len(text) - 1))
-    found = [space + 1 for space in spaces if space > 0]
-    at = min(found, key=lambda place: abs(place - middle), default=middle)
-    return text[:at], text[at:]
+    positions = [space + 1 for space in spaces if space > 0]
+    position = min(positions, key=lambda position: abs(position - middle), default=middle)
+    return text[:position], text[position:]

@@ -1,4 +1,4 @@
-"""From files to passages: documents of an index that link to where they were taken from."""
+"""Passages: the documents of an index that are cut from files and link back to them."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from twinvec.documents.on_error import OnError, raise_error
 from twinvec.documents.readers import read_sections
-from twinvec.errors import CorpusError
+from twinvec.errors import FileError
 from twinvec.index import Document
 
 if TYPE_CHECKING:
@@ -16,9 +17,7 @@ if TYPE_CHECKING:
 
     from twinvec.documents.chunker import Chunker
     from twinvec.documents.find import Source
-    from twinvec.documents.readers import Section
-
-__all__ = ["Document", "passages_of", "read_passages"]
+    from twinvec.documents.section import Section
 
 
 def read_passages(
@@ -27,67 +26,59 @@ def read_passages(
     *,
     field: str = "text",
     url_prefix: str | None = None,
-    problems: dict[str, str] | None = None,
+    on_error: OnError = raise_error,
 ) -> Iterator[Document]:
-    """Read files as a stream of passages.
+    """Yield the passages of files as a stream.
 
     Args:
         sources: the files.
-        chunker: cuts what they say.
-        field: which field of a record is the text.
-        url_prefix: what makes a link of a file's name.
-        problems: gets by a file's name what is wrong with it or its records, which are then left
-            out; None to stop at the first one. Of a file that breaks midway it tells how many
-            passages before that were given: a stream cannot take them back.
+        chunker: cuts their sections.
+        field: the field of a record that holds the text.
+        url_prefix: put before a file's name to make its URL; None for no URLs.
+        on_error: receives a `RecordError` for each record without a text, and another
+            `FileError` for each file that cannot be read to its end. When it returns, the record
+            or the rest of the file is left out: passages before the error are already yielded.
 
     Raises:
-        CorpusError, OSError: a file cannot be read, and `problems` is None.
+        FileError: a file or record cannot be read, and `on_error` is the default.
     """
     for source in sources:
-        skipped: list[int] | None = None if problems is None else []
-        # Of bytes, since a name may be none of UTF-8.
+        # Quote bytes, since a file name may not be valid UTF-8.
         url = None if url_prefix is None else url_prefix + quote(os.fsencode(source.name))
-        sections = read_sections(source.file, source.name, field=field, skipped=skipped)
-        given = 0
+        sections = read_sections(source.file, source.name, field=field, on_error=on_error)
         try:
-            for passage in passages_of(sections, chunker, source.name, url):
-                yield passage
-                given += 1
-        except (CorpusError, OSError) as err:
-            if problems is None:
-                raise
-            kept = f" (but for what precedes it; passages kept: {given:,})" if given else ""
-            problems[source.name] = f"{err}{kept}"
-        else:
-            if problems is not None and skipped:
-                first = ", ".join(map(str, skipped[:5])) + (", ..." if len(skipped) > 5 else "")
-                problems[source.name] = f"{source.name}: {len(skipped)} left out, at line {first}"
+            yield from passages_of(sections, chunker, source.name, url)
+        except FileError as err:
+            on_error(err)
+        except OSError as err:
+            on_error(FileError(source.name, f"cannot be read ({err.strerror or err})"))
 
 
 def passages_of(
     sections: Iterable[Section], chunker: Chunker, source: str, url: str | None = None
 ) -> Iterator[Document]:
-    """Cut the sections of one document.
+    """Cut the sections of one file into passages.
 
-    The id of a passage is its source and its anchor, with a number behind it where an anchor has
-    several; without an anchor, its number in the document.
+    A passage's id is the file's name and the anchor, with a number if several passages share the
+    anchor. Without an anchor it is the file's name and a number.
 
     Args:
-        sections: in their order.
+        sections: in the order of the file.
         chunker: cuts them.
-        source: the document's name.
-        url: the document's address, if it has one.
+        source: the file's name.
+        url: the file's URL; None for no URLs.
     """
     counts: Counter[str] = Counter()
-    taken: set[str] = set()
+    used_places: set[str] = set()
     for section in sections:
         metadata = _metadata(section, source, url)
         for text in chunker.cut(section):
-            yield Document(f"{source}#{_place(section.anchor, counts, taken)}", text, metadata)
+            place_name = _place_name(section.anchor, counts, used_places)
+            yield Document(f"{source}#{place_name}", text, metadata)
 
 
 def _metadata(section: Section, source: str, url: str | None) -> dict[str, Any]:
-    anchor = quote(section.anchor, safe="=", errors="replace")  # lone surrogates
+    anchor = quote(section.anchor, safe="=", errors="replace")  # may contain lone surrogates
     metadata = {
         "source": source,
         "title": section.title,
@@ -99,14 +90,14 @@ def _metadata(section: Section, source: str, url: str | None) -> dict[str, Any]:
     return {key: value for key, value in metadata.items() if value}
 
 
-def _place(anchor: str, counts: Counter[str], taken: set[str]) -> str:
-    """Name a place in a document unlike any before, though pages may have an id twice, or a 7."""
+def _place_name(anchor: str, counts: Counter[str], used_places: set[str]) -> str:
+    """Return a unique name of a place in a file, though anchors may repeat or be numbers."""
     counts[anchor] += 1
     number = str(counts[anchor])
     if not anchor:
         return number
-    place = anchor if number == "1" and not anchor.isdecimal() else f"{anchor}:{number}"
-    if place in taken:
-        return _place(anchor, counts, taken)
-    taken.add(place)
-    return place
+    name = anchor if number == "1" and not anchor.isdecimal() else f"{anchor}:{number}"
+    if name in used_places:
+        return _place_name(anchor, counts, used_places)
+    used_places.add(name)
+    return name

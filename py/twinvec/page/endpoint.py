@@ -133,7 +133,7 @@ class Endpoint:
         # Imported when it is asked for: start-up is what every visitor waits for.
         from twinvec.documents.chunker import Chunker
         from twinvec.documents.passages import passages_of
-        from twinvec.documents.readers import Section
+        from twinvec.documents.section import Section
 
         found = passages_of((Section(**one) for one in sections), Chunker(self._embedder), source)
         return [asdict(document) for document in found]

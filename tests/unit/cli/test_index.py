@@ -102,7 +102,6 @@ def test_files_become_an_index() -> None:
         "problems": [],
         "without_text": [],
     }
-    assert "12/12" in answer.stderr
     opened = Index.load("out")
     (hit,) = opened.search("a hot drink", embedder, k=1)
     assert hit.id == "drinks/tea.html#tea"
@@ -121,16 +120,16 @@ def test_files_become_an_index() -> None:
 
 
 def test_only_what_is_new_is_embedded(folder: Path, encoded: list[str]) -> None:
-    assert "12 embedded, 0 taken over" in index().stdout
+    assert "12 embedded, 0 reused" in index().stdout
     before = content(folder / "out")
     encoded.clear()
-    assert "3 files -> 12 passages in out; 0 embedded, 12 taken over" in index().stdout
+    assert "3 files -> 12 passages in out; 0 embedded, 12 reused" in index().stdout
     assert encoded == []
     assert content(folder / "out") == before
     page = folder / "docs" / "drinks" / "tea.html"
     page.write_text(PAGE.replace("hot", "cold"), encoding="utf-8")
     (folder / "docs" / "invoices.jsonl").unlink()
-    assert "2 files -> 7 passages in out; 1 embedded, 6 taken over" in index().stdout
+    assert "2 files -> 7 passages in out; 1 embedded, 6 reused" in index().stdout
     assert encoded == ["Tea\nLeaves of a bush, in cold water."]
     assert len(Index.load("out")) == 7
 
@@ -155,11 +154,11 @@ def test_an_interrupted_run_loses_nothing(
     (folder / "tea.html").rename(folder / "docs" / "drinks" / "tea.html")
     answer = interrupt(monkeypatch, after=2)
     assert answer.exit_code == 130
-    assert "Interrupted; out is as it was. Run the same command to go on." in answer.stderr
+    assert "Interrupted; out is unchanged. Run the same command again to resume." in answer.stderr
     assert content(folder / "out") == before
     assert len(Index.load("out")) == 1
     encoded.clear()
-    assert "12 passages in out; 4 embedded, 8 taken over" in index().stdout
+    assert "12 passages in out; 4 embedded, 8 reused" in index().stdout
     assert len(encoded) == 4
     assert content(folder / "out") == content(whole)
     assert not (folder / "out.part").exists()
@@ -199,11 +198,11 @@ def test_a_text_that_a_batch_has_several_times_is_embedded_once(
     (folder / "docs" / "animals.md").unlink()
     rows = [{"text": "Imprint"}, {"text": "Terms"}] * 10
     (folder / "docs" / "invoices.jsonl").write_text("\n".join(map(json.dumps, rows)), "utf-8")
-    assert "21 passages in out; 3 embedded, 18 taken over" in index().stdout
+    assert "21 passages in out; 3 embedded, 18 reused" in index().stdout
     assert sorted(encoded) == ["Imprint", "Tea\nLeaves of a bush, in hot water.", "Terms"]
     rows.append({"text": "Contact"})
     (folder / "docs" / "invoices.jsonl").write_text("\n".join(map(json.dumps, rows)), "utf-8")
-    assert "22 passages in out; 1 embedded, 21 taken over" in index().stdout
+    assert "22 passages in out; 1 embedded, 21 reused" in index().stdout
     found = Index.load("out").search("Terms", Embedder.from_pretrained(EMBEDDED.name), k=10)
     assert {hit.text for hit in found} == {"Terms"}
 
@@ -248,7 +247,7 @@ def test_nothing_to_index_leaves_the_index(folder: Path) -> None:
     (folder / "empty.txt").touch()
     answer = index("bad.pdf", "empty.txt", "--on-error", "skip")
     assert answer.exit_code == 1
-    assert "no file gives a passage to index; out is as it was" in answer.stderr
+    assert "no file has a passage to index; nothing was written" in answer.stderr
     assert "Left out: bad.pdf: not a PDF that can be read" in answer.stderr
     assert "No text in empty.txt\n" in answer.stderr
     assert index("empty.txt").exit_code == 1
@@ -259,7 +258,7 @@ def test_stop_comes_before_anything_is_embedded(folder: Path, encoded: list[str]
     (folder / "docs" / "zzz.md").write_bytes(b"# a\n\xff")
     answer = index()
     assert answer.exit_code == 1
-    assert "Error: CorpusError: zzz.md, line 2: not valid UTF-8" in answer.stderr
+    assert "Error: FileError: zzz.md, line 2: not valid UTF-8" in answer.stderr
     assert encoded == []
     assert not (folder / "out").exists()
 
@@ -280,7 +279,7 @@ def test_skip_names_what_it_left_out(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (["nowhere"], 1, "CorpusError: nowhere is not there"),
+        (["nowhere"], 1, "CorpusError: nowhere does not exist"),
         (["docs", "--max-tokens", "300"], 1, "max_tokens must be between 18 and 256"),
         (["docs", "--include", "*.xyz"], 1, "no file to index in docs"),
         (["docs", "--field", "body"], 1, 'no field "body"; it has text'),
@@ -369,7 +368,7 @@ def test_search_modes_and_filters() -> None:
     assert search("panda", "-k", "1").stdout.startswith(" 1  0.")
     found = json.loads(search("panda", "--filter", "source=drinks/tea.html", "--json").stdout)
     assert [hit["id"] for hit in found] == ["drinks/tea.html#tea"]
-    assert search("panda", "--filter", "source=no").stdout == "Nothing was found.\n"
+    assert search("panda", "--filter", "source=no").stdout == "No hits.\n"
     answer = run("search", "out", "panda", "--filter", "source")
     assert answer.exit_code == 2
     assert "'source' is not KEY=VALUE" in answer.stderr
@@ -410,7 +409,7 @@ def test_an_index_of_a_folder_of_weights_needs_the_folder(folder: Path) -> None:
     answer = run("search", "out", "word3", "--mode", "semantic")
     assert answer.exit_code == 1
     assert "no weights of onnx-tiny match the fingerprint" in answer.stderr
-    assert "name the folder or model that it was built with: --model" in answer.stderr
+    assert "To name the model or folder: --model NAME" in answer.stderr
     hits = json.loads(search("word3", "--mode", "semantic", "--model", model, "--json").stdout)
     opened = Embedder.from_pretrained(model, dtype="w8")
     (expected,) = opened.encode_query("word3") @ opened.encode_document([hits[0]["text"]]).T

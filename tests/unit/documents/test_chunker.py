@@ -9,7 +9,7 @@ import pytest
 
 from twinvec import Embedder
 from twinvec.documents.chunker import Chunker
-from twinvec.documents.readers import Section
+from twinvec.documents.section import Section
 
 PROMPT = "passage: "
 PIECES = [

@@ -9,6 +9,7 @@ import pytest
 
 from twinvec import CorpusError
 from twinvec.documents.find import find_sources
+from twinvec.errors import FolderError, FormatError, NameClashError
 
 
 @pytest.fixture
@@ -23,8 +24,13 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+def is_site(folder: Path) -> bool:
+    return folder.name == "site"
+
+
 def names(*named: str, include: tuple[str, ...] = (), exclude: tuple[str, ...] = ()) -> list[str]:
-    return [source.name for source in find_sources(named, include=include, exclude=exclude)]
+    sources = find_sources(named, include=include, exclude=exclude, skip_folder=is_site)
+    return [source.name for source in sources]
 
 
 @pytest.mark.usefixtures("folder")
@@ -48,7 +54,7 @@ def test_files_folders_and_globs(named: list[str], expected: list[str]) -> None:
 
 
 def test_an_absolute_glob(folder: Path) -> None:
-    (source,) = find_sources([f"{folder}/mor[e]/*.md"])
+    (source,) = find_sources([f"{folder}/mor[e]/*.md"], skip_folder=is_site)
     assert (source.file, source.name) == (folder / "more" / "b.md", "more/b.md")
 
 
@@ -68,38 +74,44 @@ def test_patterns_choose_by_name_or_path() -> None:
 
 @pytest.mark.usefixtures("folder")
 @pytest.mark.parametrize(
-    ("named", "problem"),
+    ("named", "error_type", "problem"),
     [
-        (["nothing"], "^nothing is not there$"),
-        (["odd.xyz"], "^odd.xyz: what it is cannot be told from its name; known are .txt, .md"),
-        (["docs/*.xyz"], r"^no file to index in docs/\*.xyz; known are"),
-        (["nothing/*.md", "one.pdf/*"], r"^no file to index in nothing/\*.md, one.pdf/\*; known"),
-        (["docs", "more"], "docs/b.md and more/b.md would both be called b.md; index the folder"),
+        (["nothing"], CorpusError, "^nothing does not exist$"),
+        (["odd.xyz"], FormatError, "^odd.xyz: unknown format; known suffixes are .txt, .md"),
+        (["docs/*.xyz"], CorpusError, r"^no file to index in docs/\*.xyz; known suffixes are"),
+        (
+            ["nothing/*.md", "one.pdf/*"],
+            CorpusError,
+            r"^no file to index in nothing/\*.md, one.pdf/\*; known",
+        ),
+        (
+            ["docs", "more"],
+            NameClashError,
+            "docs/b.md and more/b.md would both be called b.md; index the folder",
+        ),
     ],
 )
-def test_what_is_wrong_is_named(named: list[str], problem: str) -> None:
-    with pytest.raises(CorpusError, match=problem):
+def test_a_problem_is_named(named: list[str], error_type: type[CorpusError], problem: str) -> None:
+    with pytest.raises(error_type, match=problem):
         names(*named)
 
 
 @pytest.mark.parametrize("named", ["docs", "docs/**"])
-def test_what_twinvec_wrote_is_left_out(folder: Path, named: str) -> None:
+def test_files_that_twinvec_wrote_are_left_out(folder: Path, named: str) -> None:
     expected = names(named)
     for name in (
-        "docs/documents-0123456789abcdef.jsonl", "docs/site/runtime/twinvec.zip",
-        "docs/site/index.html", "docs/site/models/vocab.txt", "docs/site/x/page.md",
+        "docs/documents-0123456789abcdef.jsonl", "docs/site/index.html",
+        "docs/site/models/vocab.txt", "docs/site/x/page.md",
     ):  # fmt: skip
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).touch()
     assert names(named) == expected
-    with pytest.raises(
-        CorpusError, match=r"known are .*, and what twinvec wrote itself is left out"
-    ):
+    with pytest.raises(CorpusError, match="files that twinvec wrote itself are left out"):
         names("docs/site")
 
 
 @pytest.mark.usefixtures("folder")
-def test_a_folder_that_cannot_be_read_is_told_and_can_be_left_out(
+def test_a_folder_that_cannot_be_read_is_named_and_can_be_left_out(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     scan = os.scandir
@@ -111,7 +123,8 @@ def test_a_folder_that_cannot_be_read_is_told_and_can_be_left_out(
 
     monkeypatch.setattr(os, "scandir", refuse)
     for named in ("docs", "docs/**"):
-        with pytest.raises(CorpusError, match=r"a-b cannot be read \(Permission.*--exclude"):
+        with pytest.raises(FolderError, match=r"a-b cannot be read \(Permission") as caught:
             names(named)
+        assert Path(caught.value.folder).name == "a-b"
         assert names(named, exclude=("a-b",)) == ["a/z.HTML", "a.txt", "b.md"]
     assert names("docs/*.md") == ["b.md"]

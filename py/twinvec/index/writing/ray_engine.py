@@ -25,7 +25,7 @@ import ray
 import ray.data
 from ray.exceptions import RayError
 
-from twinvec.errors import ClusterError, TwinvecError
+from twinvec.errors import ClusterError, NoClusterError, TwinvecError
 from twinvec.index.format import wide_digest
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ class RayEngine:
         """Join the cluster.
 
         Raises:
-            ClusterError: it cannot be reached, or a local one does not start.
+            NoClusterError: it cannot be reached, or a local one does not start.
         """
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # Ray would report to its makers
         options: dict[str, Any] = {"address": self._address}
@@ -92,9 +92,9 @@ class RayEngine:
             ray.init(**options, logging_level="error", log_to_driver=False)
         except Exception as err:  # Ray raises much, RuntimeError and ConnectionError among it
             place = self._address or "this machine"
-            raise ClusterError(
+            raise NoClusterError(
                 f"no Ray cluster at {place}: {err}. Start one with `ray start --head`, and name "
-                "its address: --address host:6379. If it asks for a token, set RAY_AUTH_MODE=token"
+                "its address. If it asks for a token, set RAY_AUTH_MODE=token"
             ) from err
         self._stdout.__enter__()
         return self

@@ -1,0 +1,1 @@
+"""Files with one text in each record: text lines, JSON Lines, CSV, TSV and Parquet."""
