@@ -2,8 +2,10 @@
  * Verified files in the browser's Cache Storage.
  *
  * Each is kept under its address and SHA-256, so that a second visit downloads nothing of a model.
- * They are hashed again when they are read: that takes 0.2 s for 90 MB, while ONNX Runtime
- * compiles, and a damaged file is downloaded again.
+ * A file is hashed again when it is read: that takes 0.2 s for 90 MB, while ONNX Runtime compiles,
+ * and a damaged file is downloaded again.
+ *
+ * Without Cache Storage, as on plain HTTP or on a full disk, these functions keep and find nothing.
  *
  * @import { ModelFile } from "../wire/types.js"
  */
@@ -11,12 +13,11 @@
 const CACHE = "twinvec";
 
 /**
- * Keep a verified file, in place of its earlier versions. Without Cache Storage, as on plain HTTP
- * or on a full disk, nothing is kept.
+ * Keep a verified file, and drop its earlier versions.
  *
  * @param {ModelFile} file
  * @param {Uint8Array<ArrayBuffer>} content
- * @returns {Promise<boolean>}  whether it is kept
+ * @returns {Promise<boolean>}  false if the file is not kept
  */
 export async function keep({ url, sha256 }, content) {
   try {
@@ -31,29 +32,31 @@ export async function keep({ url, sha256 }, content) {
 }
 
 /**
- * Drop what is kept below a folder of this site and no longer belongs to it.
+ * Drop the kept files of a folder that no longer belong to it.
  *
  * @param {URL} folder
  * @param {string[]} hashes  SHA-256 of all its files
- * @param {RegExp} [paths]  which paths in the folder are meant; all unless given
+ * @param {RegExp} [paths]  paths below the folder to consider; all unless given
  */
 export async function keepOnly(folder, hashes, paths = /./) {
   try {
     const cache = await caches.open(CACHE);
-    const ours = (await cache.keys()).filter(({ url }) => {
+    const kept = (await cache.keys()).filter(({ url }) => {
       const path = new URL(url).href.replace(/\?.*/, "").slice(folder.href.length);
       return url.startsWith(folder.href) && paths.test(path);
     });
-    const old = ours.filter(({ url }) => !hashes.includes(new URL(url).search.slice(1)));
-    await Promise.all(old.map((request) => cache.delete(request)));
+    const stale = kept.filter(({ url }) => !hashes.includes(new URL(url).search.slice(1)));
+    await Promise.all(stale.map((request) => cache.delete(request)));
   } catch {
-    // nothing is kept here
+    // no Cache Storage
   }
 }
 
 /**
+ * Read a kept file and verify it.
+ *
  * @param {ModelFile} file
- * @returns {Promise<Uint8Array<ArrayBuffer> | undefined>}
+ * @returns {Promise<Uint8Array<ArrayBuffer> | undefined>}  undefined if it is not kept, or damaged
  */
 export async function recall({ url, bytes, sha256 }) {
   try {
@@ -61,12 +64,21 @@ export async function recall({ url, bytes, sha256 }) {
     const response = await cache.match(keyOf(url, sha256));
     if (!response) return undefined;
     const content = new Uint8Array(await response.arrayBuffer());
-    if (content.length === bytes && (await hashOf(content)) === sha256) return content;
+    if (content.length === bytes && (await sha256Of(content)) === sha256) return content;
     await cache.delete(keyOf(url, sha256));
   } catch {
-    // it is downloaded
+    // no Cache Storage
   }
   return undefined;
+}
+
+/**
+ * @param {Uint8Array<ArrayBuffer>} content
+ * @returns {Promise<string>}  lower-case hexadecimal
+ */
+export async function sha256Of(content) {
+  const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", content));
+  return Array.from(hash, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
 /**
@@ -75,10 +87,4 @@ export async function recall({ url, bytes, sha256 }) {
  */
 function keyOf(url, sha256) {
   return `${url}?${sha256}`;
-}
-
-/** @param {Uint8Array<ArrayBuffer>} content */
-export async function hashOf(content) {
-  const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", content));
-  return Array.from(hash, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }

@@ -1,11 +1,12 @@
 /**
- * Fetch files of this site; what goes wrong names the file and the way out.
+ * Fetch files of this site. Errors name the file and say how to go on.
  *
  * @import { ModelFile, Progress } from "../wire/types.js"
+ * @typedef {(progress: Progress) => void} Report
  */
 
-import { named } from "../wire/client.js";
-import { hashOf, recall } from "./cache.js";
+import { namedError } from "../wire/errors.js";
+import { recall, sha256Of } from "./cache.js";
 
 /**
  * @param {URL} url
@@ -18,21 +19,21 @@ export async function fetchFile(url, options) {
   try {
     response = await fetch(url, options);
   } catch (error) {
-    throw named("DownloadError", `${url} cannot be reached (${error}); check the connection`);
+    throw namedError("DownloadError", `${url} cannot be reached (${error}); check the connection`);
   }
   if (response.ok) return response;
-  const way = "is the whole folder that was built on the server?";
-  throw named("DownloadError", `${url}: the server answered ${response.status}; ${way}`);
+  const advice = "is the whole folder that was built on the server?";
+  throw namedError("DownloadError", `${url}: the server answered ${response.status}; ${advice}`);
 }
 
 /**
- * Fetch some bytes of a file.
+ * Fetch a range of a file's bytes.
  *
  * @param {URL} url
  * @param {number} start
  * @param {number} stop
- * @returns {Promise<Uint8Array<ArrayBuffer> | undefined>}  undefined where the server answers with
- *   anything but these bytes
+ * @returns {Promise<Uint8Array<ArrayBuffer> | undefined>}  undefined if the server does not answer
+ *   with exactly these bytes
  */
 export async function fetchRange(url, start, stop) {
   const headers = { Range: `bytes=${start}-${stop - 1}` };
@@ -41,7 +42,7 @@ export async function fetchRange(url, start, stop) {
   try {
     response = await fetch(url, { headers });
   } catch {
-    return undefined; // told by what asks for the whole file
+    return undefined; // the caller fetches the whole file, which reports the error
   }
   if (response.status === 206) {
     const content = new Uint8Array(await response.arrayBuffer());
@@ -61,91 +62,110 @@ export async function fetchJson(url, options) {
   try {
     return await response.json();
   } catch {
-    const way = "does the server answer missing files with a page of its own?";
-    throw named("DownloadError", `${url} is not JSON; ${way}`);
+    const advice = "does the server answer missing files with a page of its own?";
+    throw namedError("DownloadError", `${url} is not JSON; ${advice}`);
   }
 }
 
 /**
- * Take what is kept, or download with progress, and check against what the manifest says.
- *
- * Hashing needs a secure context (HTTPS or localhost), which browsers ask for; elsewhere only the
- * size is checked.
+ * Read a file from the cache, or download it, and verify it.
  *
  * @param {ModelFile} file
- * @param {(progress: Progress) => void} onProgress
+ * @param {Report} onProgress
  * @returns {Promise<Uint8Array<ArrayBuffer>>}
  */
 export async function fetchVerified(file, onProgress) {
   const report = (/** @type {Progress} */ progress) => onProgress({ file: file.path, ...progress });
-  const kept = await recall(file);
-  if (kept) {
-    const { length } = kept;
+  const cached = await recall(file);
+  if (cached) {
+    const { length } = cached;
     report({ status: "progress", progress: 100, loaded: length, total: length });
     report({ status: "done" });
-    return kept;
+    return cached;
   }
   try {
     return await download(file, report);
   } catch (error) {
     if (!(error instanceof Error) || error.name !== "IntegrityError") throw error;
-    // Of a site that was built again, the browser's HTTP cache may have given the older file.
+    // After a rebuild of the site the browser's HTTP cache may still hold the older file.
     return download(file, report, { cache: "reload" });
   }
 }
 
 /**
  * @param {ModelFile} file
- * @param {(progress: Progress) => void} report
+ * @param {Report} report
  * @param {RequestInit} [options]
- * @returns {Promise<Uint8Array<ArrayBuffer>>}
  */
-async function download({ path, url, bytes: total, sha256 }, report, options) {
-  const response = await fetchFile(new URL(url), options);
+async function download(file, report, options) {
+  const response = await fetchFile(new URL(file.url), options);
   report({ status: "download" });
-  const bytes = new Uint8Array(total);
-  let loaded = 0;
-  let reported = -1;
-  try {
-    for await (const part of parts(response)) {
-      if (loaded + part.length <= total) bytes.set(part, loaded);
-      loaded += part.length;
-      const progress = Math.floor((100 * loaded) / total);
-      if (progress === reported) continue;
-      reported = progress;
-      report({ status: "progress", progress: (100 * loaded) / total, loaded, total });
-    }
-  } catch (error) {
-    const where = `broke off after ${loaded} of ${total} bytes`;
-    throw named("DownloadError", `${path}: the download ${where} (${error}). Reload the page.`);
-  }
-  const way = "Clear this site's cached data and reload, or build the site again.";
-  if (loaded !== total) {
-    const sizes = `expected ${total} bytes, found ${loaded}`;
-    const details = { file: path, expected: `${total} bytes`, found: `${loaded} bytes` };
-    throw Object.assign(named("IntegrityError", `${path}: ${sizes}. ${way}`), details);
-  }
-  if (crypto.subtle) {
-    const found = await hashOf(bytes);
-    if (found !== sha256) {
-      const hashes = `expected ${sha256}, found ${found}`;
-      const details = { file: path, expected: sha256, found };
-      throw Object.assign(
-        named("IntegrityError", `${path}: SHA-256 mismatch: ${hashes}. ${way}`),
-        details,
-      );
-    }
-  }
+  const content = await readBody(response, file, report);
+  await verify(file, content);
   report({ status: "done" });
-  return bytes;
+  return content;
 }
 
 /**
- * Not every browser can iterate a stream itself.
+ * Read a response's body, and report each full per cent.
+ *
+ * @param {Response} response
+ * @param {ModelFile} file
+ * @param {Report} report
+ */
+async function readBody(response, { path, bytes: total }, report) {
+  const content = new Uint8Array(total);
+  let loaded = 0;
+  let percent = -1;
+  try {
+    for await (const chunk of chunksOf(response)) {
+      if (loaded + chunk.length <= total) content.set(chunk, loaded);
+      loaded += chunk.length;
+      const progress = (100 * loaded) / total;
+      if (Math.floor(progress) === percent) continue;
+      percent = Math.floor(progress);
+      report({ status: "progress", progress, loaded, total });
+    }
+  } catch (error) {
+    const reason = `was interrupted after ${loaded} of ${total} bytes (${error})`;
+    throw namedError("DownloadError", `${path}: the download ${reason}. Reload the page.`);
+  }
+  if (loaded !== total) throw integrityError(path, "", `${total} bytes`, `${loaded} bytes`);
+  return content;
+}
+
+/**
+ * Compare a file's hash with the manifest's. Browsers hash in a secure context only (HTTPS or
+ * localhost).
+ *
+ * @param {ModelFile} file
+ * @param {Uint8Array<ArrayBuffer>} content
+ */
+async function verify({ path, sha256 }, content) {
+  if (!crypto.subtle) return;
+  const actual = await sha256Of(content);
+  if (actual !== sha256) throw integrityError(path, "SHA-256 mismatch: ", sha256, actual);
+}
+
+/**
+ * @param {string} file
+ * @param {string} problem
+ * @param {string} expected
+ * @param {string} actual
+ */
+function integrityError(file, problem, expected, actual) {
+  const advice = "Clear this site's cached data and reload, or build the site again.";
+  const message = `${file}: ${problem}expected ${expected}, found ${actual}. ${advice}`;
+  // Python raises the same error from these fields.
+  return Object.assign(namedError("IntegrityError", message), { file, expected, found: actual });
+}
+
+/**
+ * Iterate over a response's body; not every browser can iterate a stream itself.
  *
  * @param {Response} response
  */
-async function* parts(response) {
+async function* chunksOf(response) {
   const reader = response.body?.getReader();
   while (reader) {
     const { done, value } = await reader.read();

@@ -1,47 +1,51 @@
 /**
- * Indexes that the browser keeps: each a folder of files in the Origin Private File System, as a
- * static host would have it. The plain API: libraries around it bring a worker or an interface of
- * their own, and these few calls are what would be left.
+ * Indexes in the browser's Origin Private File System, each a folder of files as a static host
+ * serves it.
  *
  * An index's files never change under their names, and `index.json`, which lists them, is replaced
- * in one step after them. So at every moment the folder holds one whole index, or none.
+ * in one step after them. So the folder always holds one whole index or none.
+ *
+ * The plain API is used: libraries around it bring a worker or an interface of their own, and leave
+ * these few calls to do.
  *
  * @import { Part, StoredIndex } from "../wire/types.js"
+ * @typedef {{ count: number, shards: Record<string, { file: string, bytes: number }[]> }} Manifest
  */
 
-import { named } from "../wire/client.js";
+import { namedError } from "../wire/errors.js";
 
 const MANIFEST = "index.json";
-const SUFFIX = ".index"; // so that every name is one that a folder may have, ".." too
+const SUFFIX = ".index"; // so that every index name is a valid folder name, ".." too
 
 /**
- * @returns {Promise<StoredIndex[]>}  by name
+ * List the indexes of this browser.
+ *
+ * @returns {Promise<StoredIndex[]>}  sorted by name
  */
 export async function listStored() {
-  const found = [];
+  const indexes = [];
   const root = await openRoot();
   for await (const [name, folder] of entriesOf(root)) {
     if (!(folder instanceof FileSystemDirectoryHandle) || !name.endsWith(SUFFIX)) continue;
-    const listed = await manifestOf(folder);
-    if (!listed) continue; // never finished
-    const bytes = shardsOf(listed).reduce((sum, shard) => sum + shard.bytes, 0);
-    found.push({
+    const manifest = await readManifest(folder);
+    if (!manifest) continue; // its first save was interrupted
+    indexes.push({
       name: decodeURIComponent(name.slice(0, -SUFFIX.length)),
-      size: listed.count,
-      bytes,
+      size: manifest.count,
+      bytes: shardsOf(manifest).reduce((sum, shard) => sum + shard.bytes, 0),
     });
   }
-  return found.sort((a, b) => (a.name < b.name ? -1 : 1));
+  return indexes.sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
 /**
- * Remove an index; one that is not there is no error.
+ * Remove an index; a missing one is no error.
  *
  * @param {string} name
  */
 export async function removeStored(name) {
   const root = await openRoot();
-  await locked(name, async () => {
+  await withLock(name, async () => {
     try {
       await root.removeEntry(folderName(name), { recursive: true });
     } catch (error) {
@@ -51,42 +55,43 @@ export async function removeStored(name) {
 }
 
 /**
- * Keep an index; one of this name is replaced, and stays where this fails.
+ * Store an index. It replaces one of the same name, which stays if this fails.
  *
  * @param {string} name
- * @param {Map<string, () => Uint8Array<ArrayBuffer>>} files  `index.json` among them
- * @param {() => Promise<void>} [replaced]  called when the new index is whole, and the files of the
- *   one before it are still there
+ * @param {Map<string, () => Uint8Array<ArrayBuffer>>} files  name -> reader, `index.json` included
+ * @param {() => Promise<void>} [onReplaced]  called when the new index is complete, and the files of
+ *   the old one still exist
  */
-export async function store(name, files, replaced) {
+export async function store(name, files, onReplaced) {
   const root = await openRoot();
   if (!("createWritable" in FileSystemFileHandle.prototype)) {
-    const way = "Update it (Safari can from version 26), or save the index as a file.";
-    throw named("StorageError", `keeping "${name}": this browser cannot write files here. ${way}`);
+    const advice = "Update it (Safari can from version 26), or save the index as a file.";
+    const problem = "this browser cannot write files here";
+    throw namedError("StorageError", `keeping "${name}": ${problem}. ${advice}`);
   }
-  await locked(name, async () => {
+  await withLock(name, async () => {
     const folder = await root.getDirectoryHandle(folderName(name), { create: true });
-    const before = new Set(shardsOf(await manifestOf(folder)).map(({ file }) => file));
+    const before = new Set(shardsOf(await readManifest(folder)).map(({ file }) => file));
     const shards = [...files.keys()].filter((file) => file !== MANIFEST);
     try {
       for (const file of [...shards, MANIFEST]) {
         if (before.has(file)) continue;
-        const content = /** @type {() => Uint8Array<ArrayBuffer>} */ (files.get(file))();
-        await write(folder, file, content);
+        const read = /** @type {() => Uint8Array<ArrayBuffer>} */ (files.get(file));
+        await writeFile(folder, file, read());
       }
     } catch (error) {
-      await keepOnly(folder, before);
+      await removeOtherShards(folder, before);
       if (before.size === 0) await root.removeEntry(folderName(name), { recursive: true });
-      const all = [...files.values()].reduce((sum, read) => sum + read().length, 0);
-      throw await explained(error, name, all);
+      const bytes = [...files.values()].reduce((sum, read) => sum + read().length, 0);
+      throw await explainError(error, name, bytes);
     }
-    await replaced?.();
-    await keepOnly(folder, new Set(shards));
+    await onReplaced?.();
+    await removeOtherShards(folder, new Set(shards));
   });
 }
 
-/** The files of a kept index, with the interface of `IndexFolder`. */
-export class StoredFolder {
+/** The files of a stored index, with the interface of `RemoteIndexFiles`. */
+export class StoredIndexFiles {
   /** Python compares whole shards with their hashes. */
   verifies = false;
   #loaded = 0;
@@ -96,14 +101,14 @@ export class StoredFolder {
 
   /**
    * @param {string} name
-   * @param {(loaded: number, total: number) => void} [report]  of bytes
+   * @param {(loaded: number, total: number) => void} [report]  called with bytes
    */
   constructor(name, report = () => {}) {
     this.#name = name;
     this.#report = report;
   }
 
-  /** @param {number} total  bytes of the whole shards that will be asked for */
+  /** @param {number} total  bytes of the whole shards that will be read */
   expect(total) {
     this.#total = total;
   }
@@ -116,13 +121,14 @@ export class StoredFolder {
   async read(parts) {
     try {
       const folder = await (await openRoot()).getDirectoryHandle(folderName(this.#name));
-      return await Promise.all(parts.map((part) => this.#read(folder, part)));
+      return await Promise.all(parts.map((part) => this.#readPart(folder, part)));
     } catch (error) {
       if (!isMissing(error)) {
         const { name, message } = /** @type {Error} */ (error);
         return { error: { name, message } };
       }
-      const message = `no whole index is kept here as "${this.#name}"; it may have been deleted or replaced`;
+      const reason = "it may have been deleted or replaced";
+      const message = `no whole index is kept here as "${this.#name}"; ${reason}`;
       return { error: { name: "IndexFormatError", message } };
     }
   }
@@ -131,7 +137,7 @@ export class StoredFolder {
    * @param {FileSystemDirectoryHandle} folder
    * @param {Part} part
    */
-  async #read(folder, { shard, start, stop }) {
+  async #readPart(folder, { shard, start, stop }) {
     const handle = await folder.getFileHandle(shard?.file ?? MANIFEST);
     const file = await handle.getFile();
     const content = await file.slice(start, stop ?? file.size).arrayBuffer();
@@ -148,8 +154,8 @@ async function openRoot() {
     const root = await navigator.storage.getDirectory();
     return await root.getDirectoryHandle("twinvec", { create: true });
   } catch (error) {
-    const where = "in private windows and on plain HTTP browsers allow none";
-    throw named("StorageError", `this browser keeps no indexes here: ${where} (${error})`);
+    const reason = "in private windows and on plain HTTP browsers allow none";
+    throw namedError("StorageError", `this browser keeps no indexes here: ${reason} (${error})`);
   }
 }
 
@@ -160,12 +166,12 @@ function folderName(name) {
 }
 
 /**
- * Two tabs must not write one index at the same time.
+ * Do work on an index that no other tab may do at the same time.
  *
  * @param {string} name
  * @param {() => Promise<void>} work
  */
-function locked(name, work) {
+function withLock(name, work) {
   return navigator.locks.request(`twinvec ${name}`, work);
 }
 
@@ -174,12 +180,12 @@ function locked(name, work) {
  * @param {string} file
  * @param {Uint8Array<ArrayBuffer>} content
  */
-async function write(folder, file, content) {
+async function writeFile(folder, file, content) {
   const handle = await folder.getFileHandle(file, { create: true });
   const stream = await handle.createWritable();
   try {
     await stream.write(content);
-    await stream.close(); // only now is the file replaced
+    await stream.close(); // replaces the file
   } catch (error) {
     await stream.abort().catch(() => {});
     throw error;
@@ -188,21 +194,20 @@ async function write(folder, file, content) {
 
 /**
  * @param {FileSystemDirectoryHandle} folder
- * @param {Set<string>} files
+ * @param {Set<string>} shards  names to keep
  */
-async function keepOnly(folder, files) {
+async function removeOtherShards(folder, shards) {
   const names = [];
   for await (const [name] of entriesOf(folder)) names.push(name);
-  const old = names.filter((name) => name !== MANIFEST && !files.has(name));
-  await Promise.all(old.map((name) => folder.removeEntry(name)));
+  const stale = names.filter((name) => name !== MANIFEST && !shards.has(name));
+  await Promise.all(stale.map((name) => folder.removeEntry(name)));
 }
 
 /**
  * @param {FileSystemDirectoryHandle} folder
- * @returns {Promise<{ count: number, shards: Record<string, { file: string, bytes: number }[]> }
- *   | undefined>}  undefined where there is none, or none that can be read
+ * @returns {Promise<Manifest | undefined>}  undefined if it is missing or cannot be read
  */
-async function manifestOf(folder) {
+async function readManifest(folder) {
   try {
     const handle = await folder.getFileHandle(MANIFEST);
     return JSON.parse(await (await handle.getFile()).text());
@@ -211,13 +216,13 @@ async function manifestOf(folder) {
   }
 }
 
-/** @param {Awaited<ReturnType<typeof manifestOf>>} manifest */
+/** @param {Manifest | undefined} manifest */
 function shardsOf(manifest) {
   return Object.values(manifest?.shards ?? {}).flat();
 }
 
 /**
- * TypeScript's library for pages does not know that folders can be iterated.
+ * Iterate over a folder; TypeScript's library for pages lacks the method.
  *
  * @param {FileSystemDirectoryHandle} folder
  * @returns {AsyncIterable<[string, FileSystemHandle]>}
@@ -232,19 +237,20 @@ function isMissing(error) {
 }
 
 /**
- * Say what is needed, and what is there.
+ * Turn a full disk's error into one that names the needed and the free space.
  *
  * @param {unknown} error
  * @param {string} name
  * @param {number} bytes
  */
-async function explained(error, name, bytes) {
+async function explainError(error, name, bytes) {
   if (!(error instanceof DOMException) || error.name !== "QuotaExceededError") return error;
   const { quota = 0, usage = 0 } = await navigator.storage.estimate();
   const free = megabytes(Math.max(0, quota - usage));
-  const there = `this browser has ${free} left for this site, of ${megabytes(quota)}`;
-  const way = "Delete a kept index, free some disk space, or save it as a file.";
-  return named("StorageError", `keeping "${name}" needs ${megabytes(bytes)}, and ${there}. ${way}`);
+  const space = `this browser has ${free} left for this site, of ${megabytes(quota)}`;
+  const advice = "Delete a kept index, free some disk space, or save it as a file.";
+  const needed = `keeping "${name}" needs ${megabytes(bytes)}`;
+  return namedError("StorageError", `${needed}, and ${space}. ${advice}`);
 }
 
 /** @param {number} bytes */

@@ -1,15 +1,19 @@
 /**
- * What travels between the page, its worker and the session workers. Types only.
+ * Requests and replies between the page, its worker and the session workers. Types only.
  *
  * @import {
  *   Device, Document, Embeddings, Hit, Metadata, ModelFile, OpenedIndex, OpenedSession, Output,
  *   Progress, Run, Section, Versions, Weights
  * } from "./types.js"
  *
+ * @typedef {{ [method: string]: (params: any) => any }} Methods
+ *   Methods of a worker: a request carries a method's name and its params.
+ *
  * @typedef {object} WorkerMethods
- *   What the page asks of `workers/python.js`, and most of this the worker of `twinvec.page.endpoint` in Python.
+ *   Methods of `workers/python.js`. Python's `twinvec.page.endpoint` answers most of them.
  * @property {(params: { base: string, model?: string, dtype?: string, device: Device,
  *   max_length?: number, truncate_dim?: number, self_check: boolean }) => Versions} load
+ *   always the first request
  * @property {(params: { texts: string[], prompt: string, pooling: string, normalize: boolean,
  *   precision: string }) => Embeddings} embed
  * @property {(params: { texts: string[] }) => number[]} countTokens
@@ -19,7 +23,7 @@
  * @property {(params: { handle: number }) => void} closeIndex
  * @property {(params: { handle: number, name: string }) => void} saveIndex
  * @property {(params: { handle: number }) => Uint8Array<ArrayBuffer>} exportIndex
- * @property {(params: { url: string }) => void} keepOffline  what `openIndex` opened
+ * @property {(params: { url: string }) => void} keepOffline  `url` is one that `openIndex` opened
  * @property {(params: { source: string, sections: Section[] }) => Document[]} passages
  * @property {(params: { handle: number, ids: string[] }) => { size: number }} remove
  * @property {(params: { handle: number, texts: string[], ids?: string[],
@@ -31,8 +35,8 @@
  *   filter?: Record<string, any> }) => Hit[]} searchVector
  *
  * @typedef {object} SessionMethods
- *   What `workers/model.js` asks of `workers/session.js`.
- * @property {(params: { runtime: string, device: Device }) => void} start  before all else
+ *   Methods of `workers/session.js`, called by the worker in which Python runs.
+ * @property {(params: { runtime: string, device: Device }) => void} start  always the first request
  * @property {(params: { files: ModelFile[] }) => OpenedSession} load
  * @property {(params: { weights: Weights[] }) => OpenedSession} open
  * @property {(params: { run: Run, output: string }) => Output} run
@@ -41,7 +45,7 @@
  *   `id` is the caller's own; every reply carries it back.
  *
  * @typedef {{ abort: number }} Abort
- *   End this request; it is answered with an error, unless it was done already.
+ *   End the request with this id; it is answered with an error, unless it is done already.
  *
  * @typedef {{ name: string, message: string, stack?: string }} ErrorData
  *

@@ -1,20 +1,21 @@
 /**
- * The files of an index, as Python reads them in the browser: whole shards, and ranges of others.
+ * The files of an index on a server: whole shards, and ranges of others.
  *
  * @import { Part, Shard } from "../wire/types.js"
  */
 
 import { keep, keepOnly } from "../storage/cache.js";
 import { fetchFile, fetchRange, fetchVerified } from "../storage/download.js";
-import { named } from "../wire/client.js";
+import { namedError } from "../wire/errors.js";
 
-const SHARD = /^[a-z]+-[0-9a-f]{16}\.(npy|jsonl)$/;
-/** So many whole shards are held, of a server that has no ranges. */
-const HELD = 4;
+const SHARD_NAME = /^[a-z]+-[0-9a-f]{16}\.(npy|jsonl)$/;
 
-/** What `twinvec.index.stores.browser.BrowserStore` holds. */
-export class IndexFolder {
-  /** Whether whole shards are compared with their hashes here; on plain HTTP Python does it. */
+/** Whole shards in memory, of a server that sends no ranges. */
+const MAX_HELD_SHARDS = 4;
+
+/** Python's `twinvec.index.stores.browser` reads an index through this. */
+export class RemoteIndexFiles {
+  /** Whole shards are compared with their hashes here; on plain HTTP, where not, Python does it. */
   verifies = Boolean(globalThis.crypto?.subtle);
   /** @type {Map<string, Promise<Uint8Array<ArrayBuffer>>>} */
   #held = new Map();
@@ -27,7 +28,7 @@ export class IndexFolder {
 
   /**
    * @param {string} url
-   * @param {(loaded: number, total: number) => void} [report]  of bytes
+   * @param {(loaded: number, total: number) => void} [report]  called with bytes
    */
   constructor(url, report = () => {}) {
     this.#url = `${url.replace(/\/*$/, "")}/`;
@@ -35,14 +36,14 @@ export class IndexFolder {
   }
 
   /**
-   * Begin to count bytes for progress, and drop what the browser keeps of an earlier index here.
+   * Begin to count bytes for progress, and drop the kept files of an earlier index here.
    *
-   * @param {number} total  bytes of the whole shards that will be asked for
+   * @param {number} total  bytes of the whole shards that will be read
    * @param {string[]} hashes  SHA-256 of all shards
    */
   expect(total, hashes) {
     this.#total = total;
-    keepOnly(new URL(this.#url), hashes, SHARD);
+    keepOnly(new URL(this.#url), hashes, SHARD_NAME);
   }
 
   /**
@@ -52,7 +53,7 @@ export class IndexFolder {
    */
   async read(parts) {
     try {
-      return await Promise.all(parts.map((part) => this.#read(part)));
+      return await Promise.all(parts.map((part) => this.#readPart(part)));
     } catch (error) {
       const { name, message } = /** @type {Error} */ (error);
       return { error: { .../** @type {Error} */ (error), name, message } };
@@ -62,81 +63,88 @@ export class IndexFolder {
   /**
    * Keep all files in the browser, so that the index is searched without a connection too.
    *
-   * @param {(loaded: number, total: number) => void} report  of bytes
+   * @param {(loaded: number, total: number) => void} report  called with bytes
    */
   async keepOffline(report) {
     const shards = Object.values(this.#manifest?.shards ?? {}).flat();
     const total = shards.reduce((sum, { bytes }) => sum + bytes, 0);
     let loaded = 0;
     for (const shard of shards) {
-      const wanted = this.#file(shard);
-      if (!(await keep(wanted, await fetchVerified(wanted, () => {})))) {
-        const what = `${this.#url} (${(total / 1e6).toFixed(1)} MB) cannot be kept for offline use`;
-        throw named(
-          "StorageError",
-          `${what}: the disk is full, or this browser keeps nothing here`,
-        );
+      const file = this.#fileOf(shard);
+      if (!(await keep(file, await fetchVerified(file, () => {})))) {
+        const problem = `${this.#url} (${(total / 1e6).toFixed(1)} MB) cannot be kept offline`;
+        const reason = "the disk is full, or this browser keeps no files of this site";
+        throw namedError("StorageError", `${problem}: ${reason}`);
       }
       report((loaded += shard.bytes), total);
     }
   }
 
   /** @param {Part} part */
-  async #read({ shard, start, stop }) {
-    if (!shard) {
-      const response = await fetchFile(new URL("index.json", this.#url), { cache: "no-cache" });
-      const content = new Uint8Array(await response.arrayBuffer());
-      try {
-        this.#manifest = JSON.parse(new TextDecoder().decode(content));
-      } catch {
-        // told by Python
-      }
-      return content;
-    }
-    if (stop === undefined) return this.#whole(shard, true);
+  async #readPart({ shard, start, stop }) {
+    if (!shard) return this.#readManifest();
+    if (stop === undefined) return this.#readShard(shard);
     if (!this.#held.has(shard.file)) {
       const range = await fetchRange(new URL(shard.file, this.#url), start, stop);
       if (range) return range;
     }
-    return (await this.#hold(shard)).subarray(start, stop);
+    return (await this.#holdShard(shard)).subarray(start, stop);
   }
 
-  /** @param {Shard} shard */
-  #hold(shard) {
-    const found = this.#held.get(shard.file) ?? this.#whole(shard, false);
-    found.catch(() => this.#held.delete(shard.file));
-    this.#held.delete(shard.file);
-    this.#held.set(shard.file, found); // the latest last
-    const [oldest] = this.#held.keys();
-    if (this.#held.size > HELD && oldest) this.#held.delete(oldest);
-    return found;
-  }
-
-  /**
-   * @param {Shard} shard
-   * @param {boolean} counted
-   */
-  async #whole(shard, counted) {
-    const wanted = this.#file(shard);
-    const content = await fetchVerified(wanted, ({ loaded }) => {
-      if (counted && loaded !== undefined) this.#progress(loaded);
-    });
-    if (counted) {
-      this.#loaded += shard.bytes;
-      this.#progress(0);
+  async #readManifest() {
+    const response = await fetchFile(new URL("index.json", this.#url), { cache: "no-cache" });
+    const content = new Uint8Array(await response.arrayBuffer());
+    try {
+      this.#manifest = JSON.parse(new TextDecoder().decode(content));
+    } catch {
+      // Python reports it
     }
-    await keep(wanted, content);
     return content;
   }
 
   /** @param {Shard} shard */
-  #file({ file, bytes, sha256 }) {
+  #holdShard(shard) {
+    const content = this.#held.get(shard.file) ?? this.#fetchShard(shard);
+    content.catch(() => this.#held.delete(shard.file));
+    this.#held.delete(shard.file);
+    this.#held.set(shard.file, content); // the latest last
+    const [oldest] = this.#held.keys();
+    if (this.#held.size > MAX_HELD_SHARDS && oldest) this.#held.delete(oldest);
+    return content;
+  }
+
+  /**
+   * Fetch a whole shard that `expect` announced, with progress.
+   *
+   * @param {Shard} shard
+   */
+  async #readShard(shard) {
+    const file = this.#fileOf(shard);
+    const content = await fetchVerified(file, ({ loaded }) => {
+      if (loaded !== undefined) this.#reportBytes(loaded);
+    });
+    this.#loaded += shard.bytes;
+    this.#reportBytes(0);
+    await keep(file, content);
+    return content;
+  }
+
+  /** @param {Shard} shard */
+  async #fetchShard(shard) {
+    const file = this.#fileOf(shard);
+    const content = await fetchVerified(file, () => {});
+    await keep(file, content);
+    return content;
+  }
+
+  /** @param {Shard} shard */
+  #fileOf({ file, bytes, sha256 }) {
     return { path: file, url: new URL(file, this.#url).href, bytes, sha256 };
   }
 
-  /** @param {number} more  bytes of the shard that is under way */
-  #progress(more) {
-    const [loaded, total] = [this.#loaded + more, this.#total];
-    if (loaded <= total) this.#report(loaded, total);
+  /** @param {number} partial  bytes so far of an unfinished shard */
+  #reportBytes(partial) {
+    const loaded = this.#loaded + partial;
+    if (loaded <= this.#total) this.#report(loaded, this.#total);
   }
 }

@@ -1,99 +1,127 @@
 /**
  * A worker that holds one single-threaded ONNX Runtime session.
  *
- * Several such workers use several cores without cross-origin isolation, which many static hosts
- * do not give. A session does one run at a time; `model.js` queues them.
+ * Several such workers use several cores without cross-origin isolation, which many static hosts do
+ * not give. `session-pool.js` queues their runs.
  *
- * @import { Handlers } from "../wire/client.js"
  * @import { SessionMethods } from "../wire/protocol.js"
- * @import { Device, Weights } from "../wire/types.js"
+ * @import { Handlers } from "../wire/server.js"
+ * @import { Device } from "../wire/types.js"
+ * @typedef {typeof import("onnxruntime-web")} OnnxRuntime
  */
 
 import { fetchVerified } from "../storage/download.js";
-import { named, serve } from "../wire/client.js";
+import { namedError } from "../wire/errors.js";
+import { serve } from "../wire/server.js";
 
 /** An ONNX model of one `Identity`. */
-const SMALLEST =
+const SMALLEST_MODEL =
   "CAg6NwoQCgF4EgF5IghJZGVudGl0eRIBZ1oPCgF4EgoKCAgBEgQKAggBYg8KAXkSCgoICAESBAoCCAFCBAoAEBE=";
 
-/** Execution provider -> the build of ONNX Runtime that has it. */
+/** Device -> the build of ONNX Runtime that has it. */
 const BUILDS = {
   wasm: { module: "ort.wasm.bundle.min.mjs", wasm: "ort-wasm-simd-threaded.wasm" },
   webgpu: { module: "ort.webgpu.bundle.min.mjs", wasm: "ort-wasm-simd-threaded.asyncify.wasm" },
 };
 
-/** @type {Device} */
-let provider;
-/** @type {Promise<typeof import("onnxruntime-web")>} */
-let started;
-/** @type {import("onnxruntime-web").InferenceSession} */
-let session;
+const ONLY_ERRORS = 3; // severity
 
-/** @type {Handlers<SessionMethods>} */
-const handlers = {
+/** The session of this worker, from the first request on. */
+class SessionHost {
+  /** @type {Device} */
+  #device = "wasm";
+  /** @type {Promise<OnnxRuntime> | undefined} */
+  #starting;
+  /** @type {import("onnxruntime-web").InferenceSession | undefined} */
+  #session;
+
+  /** @type {Handlers<SessionMethods>["start"]} */
   async start({ runtime, device }) {
-    provider = device;
-    started = startRuntime(runtime);
-    await started;
+    this.#device = device;
+    this.#starting = startRuntime(runtime, device);
+    await this.#starting;
     return { value: undefined };
-  },
+  }
 
-  // Fetched here and not in Python's worker, which cannot read what arrives while Python boots.
+  /**
+   * Open a session of files. They are fetched here because the worker in which Python boots cannot
+   * read what arrives in the meantime.
+   *
+   * @type {Handlers<SessionMethods>["load"]}
+   */
   async load({ files }, report) {
-    const fetched = files.map(async (file) => ({
+    const loading = files.map(async (file) => ({
       path: file.path,
       data: await fetchVerified(file, report),
     }));
-    return open(await Promise.all(fetched));
-  },
+    return this.open({ weights: await Promise.all(loading) });
+  }
 
-  open: ({ weights }) => open(weights),
+  /**
+   * Open a session, and give the weights back for the next one.
+   *
+   * @param {Parameters<SessionMethods["open"]>[0]} params
+   */
+  async open({ weights }) {
+    const ort = await this.#runtime();
+    const [onnx, ...external] = weights;
+    if (!onnx) throw new Error("a session needs an ONNX file");
+    const externalData = external.map(({ path, data }) => ({
+      path: path.replace("onnx/", ""),
+      data,
+    }));
+    this.#session = await ort.InferenceSession.create(onnx.data, {
+      executionProviders: [this.#device],
+      externalData,
+      // With WebGPU it would warn that shapes are computed on the CPU, which is intended.
+      logSeverityLevel: ONLY_ERRORS,
+    });
+    const { inputNames, outputNames } = this.#session;
+    const value = { inputNames, outputNames, version: ort.env.versions.web, weights };
+    return { value, transfer: weights.map(({ data }) => data.buffer) };
+  }
 
+  /** @type {Handlers<SessionMethods>["run"]} */
   async run({ run: { dims, inputs }, output }) {
-    const ort = await started;
+    const ort = await this.#runtime();
+    if (!this.#session) throw new Error("no session is open");
     const feeds = Object.fromEntries(
       Object.entries(inputs).map(([name, data]) => [name, new ort.Tensor("int64", data, dims)]),
     );
-    const tensor = (await session.run(feeds, [output]))[output];
+    const tensor = (await this.#session.run(feeds, [output]))[output];
     if (!(tensor?.data instanceof Float32Array)) throw new Error(`${output} is not float32`);
     const data = /** @type {Float32Array<ArrayBuffer>} */ (tensor.data);
     return { value: { dims: tensor.dims, data }, transfer: [data.buffer] };
-  },
-};
+  }
 
-serve(handlers);
+  #runtime() {
+    if (!this.#starting) throw new Error("ONNX Runtime is not started; `start` is first");
+    return this.#starting;
+  }
+}
+
+serve(/** @type {Handlers<SessionMethods>} */ (new SessionHost()));
 
 /**
- * Load and compile ONNX Runtime, which takes more than half a second, before there are weights.
- * Only making a session does; so a smallest one is made.
+ * Load and compile ONNX Runtime, before the weights arrive: it takes more than half a second.
  *
- * @param {string} runtime
+ * Only creating a session compiles it, so a smallest one is created.
+ *
+ * @param {string} runtime  address of its folder
+ * @param {Device} device
+ * @returns {Promise<OnnxRuntime>}
  */
-async function startRuntime(runtime) {
-  const { module, wasm } = BUILDS[provider];
-  /** @type {typeof import("onnxruntime-web")} */
+async function startRuntime(runtime, device) {
+  const { module, wasm } = BUILDS[device];
+  /** @type {OnnxRuntime} */
   const ort = await import(new URL(module, runtime).href).catch((error) => {
-    throw named("DownloadError", `${runtime}${module} is not there or does not start (${error})`);
+    const problem = "is missing or does not start";
+    throw namedError("DownloadError", `${runtime}${module} ${problem} (${error})`);
   });
   ort.env.wasm.numThreads = 1;
   ort.env.wasm.wasmPaths = { wasm: new URL(wasm, runtime) };
-  const model = Uint8Array.from(atob(SMALLEST), (character) => character.charCodeAt(0));
-  await (await ort.InferenceSession.create(model, { executionProviders: ["wasm"] })).release();
+  const model = Uint8Array.from(atob(SMALLEST_MODEL), (character) => character.charCodeAt(0));
+  const session = await ort.InferenceSession.create(model, { executionProviders: ["wasm"] });
+  await session.release();
   return ort;
-}
-
-/**
- * @param {Weights[]} weights  the ONNX file first; they are given back, for the next session
- */
-async function open(weights) {
-  const ort = await started;
-  const [onnx, ...rest] = /** @type {[Weights, ...Weights[]]} */ (weights);
-  const externalData = rest.map(({ path, data }) => ({ path: path.replace("onnx/", ""), data }));
-  // With WebGPU it would warn that shapes are computed on the CPU, as they are meant to be.
-  const logSeverityLevel = /** @type {const} */ (3);
-  const options = { executionProviders: [provider], externalData, logSeverityLevel };
-  session = await ort.InferenceSession.create(onnx.data, options);
-  const { inputNames, outputNames } = session;
-  const value = { inputNames, outputNames, version: ort.env.versions.web, weights };
-  return { value, transfer: weights.map(({ data }) => data.buffer) };
 }

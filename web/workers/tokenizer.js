@@ -1,0 +1,31 @@
+/**
+ * Hugging Face `tokenizers` as WASM.
+ *
+ * @import { ModelFile, Progress } from "../wire/types.js"
+ */
+
+import { keep } from "../storage/cache.js";
+import { fetchVerified } from "../storage/download.js";
+
+/**
+ * @param {URL} base  folder of the site's files
+ * @param {ModelFile} file  `tokenizer.json`
+ * @param {(progress: Progress) => void} report
+ */
+export async function openTokenizer(base, file, report) {
+  const [content] = await Promise.all([
+    fetchVerified(file, report),
+    import(new URL("runtime/tokenizers/index.js", base).href), // sets globalThis.tokenizers
+  ]);
+  keep(file, content);
+  const { post_processor, ...rest } = JSON.parse(new TextDecoder().decode(content));
+  // Special tokens, truncation and padding belong to Python, which both runtimes share.
+  const core = { ...rest, post_processor: null, truncation: null, padding: null };
+  const { Tokenizer } = /** @type {any} */ (globalThis).tokenizers;
+  /** @type {{ encode(text: string): Int32Array }} */
+  const tokenizer = await Tokenizer.fromJSON(new TextEncoder().encode(JSON.stringify(core)).buffer);
+  return {
+    postProcessor: JSON.stringify(post_processor ?? null),
+    encode: (/** @type {string} */ text) => tokenizer.encode(text),
+  };
+}
