@@ -1,11 +1,8 @@
-/** What callers give, checked before it is sent to a worker. */
-
-/** What relative addresses are relative to, in a page or in a worker. */
-export function page() {
-  return globalThis.document?.baseURI ?? location.href;
-}
+/** Checks of the arguments of public functions, before anything is sent to a worker. */
 
 /**
+ * Return texts as a list: a single string becomes its only element.
+ *
  * @param {string | string[]} texts
  * @returns {string[]}
  */
@@ -14,25 +11,35 @@ export function asList(texts) {
   if (!Array.isArray(texts)) throw new TypeError("texts must be a string or an array of strings");
   const position = texts.findIndex((text) => typeof text !== "string");
   if (position < 0) return texts;
-  const found = texts[position] === null ? "null" : typeof texts[position];
-  throw new TypeError(`texts[${position}] must be a string, not ${found}`);
+  const type = texts[position] === null ? "null" : typeof texts[position];
+  throw new TypeError(`texts[${position}] must be a string, not ${type}`);
 }
 
 /**
- * Refuse what would otherwise be ignored; null is as if it were not given.
+ * Check the names of options, and leave out those that are null or undefined.
  *
  * @template {object} T
- * @param {string} what
+ * @param {string} caller  the function's name, for the message
  * @param {T | null | undefined} options
- * @param {string[]} known
- * @returns {Partial<T>}  those that are given
+ * @param {(keyof T & string)[]} names  the options that the function has
+ * @returns {Partial<T>}
  */
-export function checkOptions(what, options, known) {
+export function checkOptions(caller, options, names) {
   const entries = Object.entries(options ?? {});
-  const unknown = entries.map(([key]) => key).find((key) => !known.includes(key));
+  const unknown = entries.find(([name]) => !(/** @type {string[]} */ (names).includes(name)));
   if (unknown !== undefined) {
-    throw new TypeError(`${what} has no option ${unknown}; it has ${known.join(", ")}`);
+    throw new TypeError(`${caller} has no option ${unknown[0]}; it has ${names.join(", ")}`);
   }
-  const given = Object.fromEntries(entries.filter(([, value]) => value != null));
-  return /** @type {Partial<T>} */ (given);
+  const checked = Object.fromEntries(entries.filter(([, value]) => value != null));
+  return /** @type {Partial<T>} */ (checked);
+}
+
+/**
+ * Check a number of hits; 10 by default.
+ *
+ * @param {number} [k]
+ */
+export function checkCount(k = 10) {
+  if (Number.isInteger(k) && k >= 1) return k;
+  throw new TypeError(`k must be a whole number >= 1, not ${k}`);
 }

@@ -1,21 +1,27 @@
 /**
- * An index that Python holds in the worker.
+ * Search and change an index that Python holds in the worker.
  *
  * @import { Document, Hit, Metadata, OpenedIndex, Progress } from "../wire/types.js"
  * @import { WorkerMethods } from "../wire/protocol.js"
  * @import { Client } from "../wire/client.js"
  */
 
-import { asList, checkOptions } from "./options.js";
+import { asList, checkCount, checkOptions } from "./options.js";
 
-/** An index that Python holds in the worker; see `openIndex`. */
+/**
+ * An index that Python holds in the worker.
+ *
+ * @example
+ * const index = await extractor.openIndex("index/");
+ * const [best] = await index.search("What is a panda?", { k: 1 });
+ */
 export class SearchIndex {
   #worker;
   #handle;
   #url;
   #disposed = false;
   /**
-   * The end of the last change.
+   * Settles when the last change is done.
    *
    * @type {Promise<unknown>}
    */
@@ -24,15 +30,15 @@ export class SearchIndex {
   /**
    * @param {Client<WorkerMethods>} worker
    * @param {OpenedIndex} opened
-   * @param {string} [url]
+   * @param {string} [url]  of an index of the site
    */
   constructor(worker, { handle, size, lexical }, url) {
     this.#worker = worker;
     this.#handle = handle;
     this.#url = url;
-    /** How many documents it has. */
+    /** Number of documents. */
     this.size = size;
-    /** Whether it has terms, for the modes "lexical" and "hybrid". */
+    /** True if the index has terms, which the modes "lexical" and "hybrid" need. */
     this.lexical = lexical;
   }
 
@@ -42,14 +48,18 @@ export class SearchIndex {
    * @param {string | string[]} texts
    * @param {{ ids?: string[], metadata?: Metadata[],
    *   progress_callback?: (progress: Progress) => void, signal?: AbortSignal }} [options]
-   *   `ids` are the texts' positions unless given; aborted, it adds nothing
-   * @returns {Promise<{ truncated: number }>}  how many of all texts that were added so far were too
-   *   long for the model, and lost their tail
+   *   `ids` are the texts' positions by default; an aborted call adds nothing
+   * @returns {Promise<{ truncated: number }>}  number of texts, of all that were added so far to
+   *   any index of this extractor, that were too long for the model and lost their tail
    */
   async add(texts, options) {
-    const known = ["ids", "metadata", "progress_callback", "signal"];
-    const given = checkOptions("add", options, known);
-    const { ids, metadata, progress_callback: onProgress = () => {}, signal } = given;
+    const checked = checkOptions("add", options, [
+      "ids",
+      "metadata",
+      "progress_callback",
+      "signal",
+    ]);
+    const { ids, metadata, progress_callback: onProgress = () => {}, signal } = checked;
     const params = { handle: this.#openHandle(), texts: asList(texts), ids, metadata };
     const { truncated, size } = await this.#inTurn(() =>
       this.#worker.request("add", params, { onProgress, signal }),
@@ -70,9 +80,9 @@ export class SearchIndex {
   }
 
   /**
-   * Keep the index in this browser, in place of what it keeps under this name; see `openIndex`,
-   * `listStored` and `removeStored`. Where there is no room for it this is a StorageError. What was
-   * opened by this name goes on with the new files.
+   * Keep the index in this browser, replacing an index of the same name; see `openIndex`,
+   * `listStored` and `removeStored`. Without enough room, a StorageError is thrown. If this index
+   * was opened by the same name, it continues with the new files.
    *
    * @param {string} name
    */
@@ -82,7 +92,7 @@ export class SearchIndex {
   }
 
   /**
-   * Give the index as one file, which `openIndex` and, in Python, `Index.load("name.zip")` open.
+   * Return the index as one file, which `openIndex` and, in Python, `Index.load("name.zip")` open.
    *
    * @returns {Promise<Blob>}
    */
@@ -94,19 +104,19 @@ export class SearchIndex {
 
   /**
    * Download all files of an index that was opened by its address, for visits without a
-   * connection. Where they cannot be kept this is a StorageError.
+   * connection. If the browser cannot keep them, a StorageError is thrown.
    *
-   * @param {{ progress_callback?: (progress: Progress) => void }} [options]  told of bytes
+   * @param {{ progress_callback?: (progress: Progress) => void }} [options]  reports bytes
    */
   async keepOffline(options) {
-    const given = checkOptions("keepOffline", options, ["progress_callback"]);
-    const { progress_callback: onProgress = () => {} } = given;
+    const checked = checkOptions("keepOffline", options, ["progress_callback"]);
+    const { progress_callback: onProgress = () => {} } = checked;
     if (this.#url === undefined) throw new TypeError("this index was not opened by an address");
     await this.#worker.request("keepOffline", { url: this.#url }, { onProgress });
   }
 
   /**
-   * Read documents in the index's order, as `slice` of an array of all would give them.
+   * Read documents in the index's order; the bounds are those of `Array.slice`.
    *
    * @param {number} [start]
    * @param {number} [stop]
@@ -155,7 +165,7 @@ export class SearchIndex {
     return this.#worker.request("searchVector", params);
   }
 
-  /** Give its memory back; what was asked of it before is still answered, and nothing after. */
+  /** Free the index's memory. Earlier calls are still answered, later ones are refused. */
   async dispose() {
     if (this.#disposed) return;
     const handle = this.#openHandle();
@@ -164,7 +174,7 @@ export class SearchIndex {
   }
 
   /**
-   * Change or save it only when what was asked before is done, so that nothing added is missed.
+   * Start a change or a save when the earlier ones are done, so that it includes them.
    *
    * @template T
    * @param {() => Promise<T>} work
@@ -180,10 +190,4 @@ export class SearchIndex {
     if (this.#disposed) throw new TypeError("this index was disposed of; open it again");
     return this.#handle;
   }
-}
-
-/** @param {number} [k] */
-function checkCount(k = 10) {
-  if (Number.isInteger(k) && k >= 1) return k;
-  throw new TypeError(`k must be a whole number >= 1, not ${k}`);
 }

@@ -1,10 +1,11 @@
-/** Dense arrays, and how alike two vectors are. */
+/** Dense arrays, and the similarity of two vectors. */
 
 /**
- * A dense array.
+ * A dense array: `dims` is its shape, `data` its elements in row-major order, `size` their number,
+ * and `type` "float32", or "int8" or "uint8" for quantized vectors.
  *
- * `dims` its shape, `type` "float32", or "int8" or "uint8" where vectors were quantized, `data` its
- * elements in row-major order, `size` how many there are.
+ * @example
+ * new Tensor([2, 2], Float32Array.of(1, 2, 3, 4)).tolist(); // [[1, 2], [3, 4]]
  */
 export class Tensor {
   /**
@@ -19,7 +20,7 @@ export class Tensor {
   }
 
   /**
-   * Copy into nested arrays, one level a dimension.
+   * Copy the elements into nested arrays, one level for each dimension.
    *
    * @returns {any[]}
    */
@@ -35,6 +36,8 @@ export class Tensor {
 }
 
 /**
+ * Dot product of two vectors of the same length.
+ *
  * @param {ArrayLike<number>} a
  * @param {ArrayLike<number>} b
  * @returns {number}
@@ -51,7 +54,7 @@ export function dot(a, b) {
 }
 
 /**
- * Cosine similarity; 0 where a vector is zero.
+ * Cosine similarity of two vectors; 0 if one of them is zero.
  *
  * @param {ArrayLike<number>} a
  * @param {ArrayLike<number>} b

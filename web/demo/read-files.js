@@ -1,7 +1,7 @@
 /**
- * Files of the visitor's own, read as sections: text, Markdown, HTML.
+ * Read the visitor's files as sections: plain text, Markdown, HTML.
  *
- * Less thorough than `twinvec index`, whose parsers are not in the page: headings and paragraphs.
+ * It finds headings and paragraphs only: the parsers of `twinvec index` are not in the page.
  *
  * @import { Section } from "../wire/types.js"
  */
@@ -10,38 +10,43 @@ export const SUFFIXES = [".txt", ".md", ".markdown", ".html", ".htm"];
 
 const HEADING = /^(#{1,6})\s+(.*?)\s*#*$/;
 const FENCE = /^\s*(```|~~~)/;
-const NO_CONTENT =
+const IGNORED_ELEMENTS =
   "script, style, nav, noscript, template, svg, canvas, iframe, select, button, [hidden]";
-const BLOCKS =
+const BLOCK_ELEMENTS =
   "h1, h2, h3, h4, h5, h6, p, li, dt, dd, td, th, pre, blockquote, figcaption, div, section, body";
 
 /**
+ * Read a file.
+ *
  * @param {File} file
- * @returns {Promise<Section[]>}  without one that says nothing
+ * @returns {Promise<Section[]>}  those with text
+ * @throws {TypeError} if the file has another suffix, or is not UTF-8
  */
 export async function readSections(file) {
   const name = file.name.toLowerCase();
   if (!SUFFIXES.some((suffix) => name.endsWith(suffix))) {
     throw new TypeError(`${file.name}: only ${SUFFIXES.join(", ")} can be read here`);
   }
-  const text = await decoded(file);
+  const text = await decodeFile(file);
   const outline = new Outline();
   if (/\.html?$/.test(name)) readHtml(text, outline);
   else if (/\.(md|markdown)$/.test(name)) readMarkdown(text, outline);
-  else outline.paragraphs(text);
-  outline.end();
+  else outline.addParagraphs(text);
+  outline.endSection();
   return outline.sections.filter(({ paragraphs }) => paragraphs.length > 0);
 }
 
 /** @param {File} file */
-async function decoded(file) {
+async function decodeFile(file) {
   try {
     return new TextDecoder("utf-8", { fatal: true }).decode(await file.arrayBuffer());
-  } catch (error) {
-    throw new TypeError(`${file.name} is not valid UTF-8, or cannot be read; save it as UTF-8`);
+  } catch (cause) {
+    const message = `${file.name} is not valid UTF-8, or cannot be read; save it as UTF-8`;
+    throw new TypeError(message, { cause });
   }
 }
 
+/** The sections of a file, collected from top to bottom. */
 class Outline {
   /** @type {Section[]} */
   sections = [{ paragraphs: [], headings: [] }];
@@ -49,33 +54,35 @@ class Outline {
   #path = [];
 
   /**
+   * End the section, and begin that of a heading.
+   *
    * @param {number} level
    * @param {string} text
    */
-  heading(level, text) {
-    this.end(text ? level : 0);
+  addHeading(level, text) {
+    this.endSection(text ? level : 0);
     this.#path = [...this.#path.filter((above) => above.level < level), { level, text }];
-    this.sections.push({ paragraphs: [], headings: this.#path.map((one) => one.text) });
+    this.sections.push({ paragraphs: [], headings: this.#path.map((heading) => heading.text) });
   }
 
   /**
-   * End a section. A heading with nothing below it is a text of its own; where one of a lower rank
-   * follows, it needs none: it stands in that section's path.
+   * End the section. A heading without text below becomes a paragraph itself, unless a heading of
+   * a lower rank follows, whose section repeats it in the path.
    *
-   * @param {number} below  the level that follows, 0 for none
+   * @param {number} nextLevel  of the heading that follows, 0 for none
    */
-  end(below = 0) {
+  endSection(nextLevel = 0) {
     const heading = this.#path.at(-1);
     const paragraphs = this.sections.at(-1)?.paragraphs;
-    if (heading?.text && paragraphs?.length === 0 && below <= heading.level) {
+    if (heading?.text && paragraphs?.length === 0 && nextLevel <= heading.level) {
       paragraphs.push(heading.text);
     }
   }
 
-  /** @param {string} text  cut at blank lines */
-  paragraphs(text) {
-    const found = text.split(/\n\s*\n/).filter((part) => part.trim() !== "");
-    this.sections.at(-1)?.paragraphs.push(...found);
+  /** @param {string} text  is split at blank lines */
+  addParagraphs(text) {
+    const paragraphs = text.split(/\n\s*\n/).filter((paragraph) => paragraph.trim() !== "");
+    this.sections.at(-1)?.paragraphs.push(...paragraphs);
   }
 }
 
@@ -86,17 +93,17 @@ class Outline {
 function readMarkdown(text, outline) {
   /** @type {string[]} */
   let lines = [];
-  let fenced = false;
+  let inFence = false;
   const flush = () => {
-    outline.paragraphs(lines.join("\n"));
+    outline.addParagraphs(lines.join("\n"));
     lines = [];
   };
   for (const line of text.split(/\r\n?|\n/)) {
-    if (FENCE.test(line)) fenced = !fenced;
-    const heading = fenced ? null : HEADING.exec(line);
+    if (FENCE.test(line)) inFence = !inFence;
+    const heading = inFence ? null : HEADING.exec(line);
     if (heading) {
       flush();
-      outline.heading(/** @type {string} */ (heading[1]).length, heading[2] ?? "");
+      outline.addHeading(/** @type {string} */ (heading[1]).length, heading[2] ?? "");
     } else {
       lines.push(line);
     }
@@ -105,7 +112,7 @@ function readMarkdown(text, outline) {
 }
 
 /**
- * Nothing of it is run or loaded: the parsed document is never shown.
+ * Read HTML without running or loading anything: the parsed document is never shown.
  *
  * @param {string} text
  * @param {Outline} outline
@@ -113,22 +120,23 @@ function readMarkdown(text, outline) {
 function readHtml(text, outline) {
   const parsed = new DOMParser().parseFromString(text, "text/html");
   const root = parsed.querySelector("main, [role=main], article") ?? parsed.body;
-  for (const element of root.querySelectorAll(NO_CONTENT)) element.remove();
+  for (const element of root.querySelectorAll(IGNORED_ELEMENTS)) element.remove();
   const walker = parsed.createTreeWalker(root, NodeFilter.SHOW_TEXT);
   /** @type {Element | null | undefined} */
-  let block;
+  let current;
   let buffer = "";
   const flush = () => {
-    const words = block?.tagName === "PRE" ? buffer.trimEnd() : buffer.replace(/\s+/g, " ").trim();
-    const level = /^H([1-6])$/.exec(block?.tagName ?? "")?.[1];
-    if (words && level) outline.heading(Number(level), words);
-    else if (words) outline.paragraphs(words);
+    const tag = current?.tagName ?? "";
+    const words = tag === "PRE" ? buffer.trimEnd() : buffer.replace(/\s+/g, " ").trim();
+    const level = /^H([1-6])$/.exec(tag)?.[1];
+    if (words && level) outline.addHeading(Number(level), words);
+    else if (words) outline.addParagraphs(words);
     buffer = "";
   };
   while (walker.nextNode()) {
-    const around = walker.currentNode.parentElement?.closest(BLOCKS);
-    if (around !== block) flush();
-    block = around;
+    const element = walker.currentNode.parentElement?.closest(BLOCK_ELEMENTS);
+    if (element !== current) flush();
+    current = element;
     buffer += walker.currentNode.textContent;
   }
   flush();

@@ -1,69 +1,70 @@
 /**
- * What a search box opens: an index by its address, and the model that it was built with.
+ * Open the index of a search box, with the model that the index was built with.
  *
  * @import { ModelInfo, Progress } from "../wire/types.js"
- * @import { Extractor } from "../api/pipeline.js"
+ * @import { Extractor } from "../api/extractor.js"
  * @import { SearchIndex } from "../api/search-index.js"
  * @typedef {{ extractor: Extractor, index: SearchIndex }} Opened
  */
 
-import { HOME } from "../api/home.js";
+import { folderAddress, HOME } from "../api/addresses.js";
 import { fetchJson } from "../storage/download.js";
 import { pipeline } from "../twinvec.js";
 
 /**
- * The pipelines of this page, shared by its search boxes, by what they were opened with.
+ * The pipelines of this page by their options; search boxes with the same model share one.
  *
  * @type {Map<string, Promise<Extractor>>}
  */
 const pipelines = new Map();
 
-/** As `PerformanceResourceTiming.initiatorType` calls what scripts ask for. */
-const BY_SCRIPTS = ["fetch", "xmlhttprequest", "beacon"];
+/** Values of `PerformanceResourceTiming.initiatorType` for requests that scripts made. */
+const SCRIPT_INITIATORS = ["fetch", "xmlhttprequest", "beacon"];
 
 /**
- * @param {{ base: string | null, index: string, offline: boolean }} asked  addresses as the page
- *   has them; twinvec's folder is that of the script unless given
+ * @param {{ index: string, base: string | null, offline: boolean }} attributes  `index` and `base`
+ *   are relative to the page; `base` null stands for the folder of twinvec's own scripts
  * @param {(progress: Progress) => void} report
  * @returns {Promise<Opened>}
+ * @throws {TypeError} if `base` is of another origin
  */
-export async function open({ base, index: location, offline }, report) {
-  const folder = withSlash(new URL(base ?? HOME, document.baseURI));
+export async function openIndex({ index: location, base, offline }, report) {
+  const folder = folderAddress(base ?? HOME);
   if (folder.origin !== origin) {
-    const way = "Put the folder on this site, and name it with the attribute base.";
     throw new TypeError(
-      `twinvec's folder must be on the page's own origin, ${origin}, which ${folder} is not: ` +
-        `browsers start no workers of another. ${way}`,
+      `twinvec's folder must be on the page's own origin, ${origin}, but it is ${folder}: browsers ` +
+        "start no workers of another origin. Copy the folder to this site, and set the attribute " +
+        "base to its address.",
     );
   }
-  const address = new URL(location, document.baseURI);
   if (offline) await serveOffline(folder);
-  const file = new URL("index.json", withSlash(address));
-  const { fingerprint = {} } = await fetchJson(file, { cache: "no-cache" });
-  const extractor = await shared(await suiting(fingerprint, folder), report);
+  const address = folderAddress(location);
+  const manifest = new URL("index.json", address);
+  const { fingerprint = {} } = await fetchJson(manifest, { cache: "no-cache" });
+  const extractor = await sharePipeline(await findModel(fingerprint, folder), report);
   const index = await extractor.openIndex(address);
   if (offline) index.keepOffline().catch(console.warn);
   return { extractor, index };
 }
 
 /**
- * Find the model and the weights that an index was built with.
+ * Find the model and the weights that an index was built with. If the site has no such model, the
+ * site's first one is opened, which refuses the index with the reason.
  *
  * @param {Record<string, any>} fingerprint
- * @param {URL} base
+ * @param {URL} folder
  */
-async function suiting(fingerprint, base) {
-  const manifest = new URL("models/manifest.json", base);
+async function findModel(fingerprint, folder) {
+  const base = folder.href;
+  const manifest = new URL("models/manifest.json", folder);
   const { models } = await fetchJson(manifest, { cache: "no-cache" });
   const { model, weights_sha256: sha256, max_length, dim } = fingerprint;
   /** @type {ModelInfo | undefined} */
-  const info = models.find((/** @type {{ name: string }} */ { name }) => name === model);
-  const [dtype] =
-    Object.entries(info?.weights ?? {}).find(([, file]) => info?.files[file]?.sha256 === sha256) ??
-    [];
-  const limits = { max_length, truncate_dim: dim === info?.dim ? undefined : dim };
-  // Where nothing suits, the site's default is loaded, and refused with the reason.
-  return info ? { base: base.href, model, dtype, ...limits } : { base: base.href };
+  const info = models.find((/** @type {ModelInfo} */ { name }) => name === model);
+  if (!info) return { base };
+  const weights = Object.entries(info.weights);
+  const [dtype] = weights.find(([, file]) => info.files[file]?.sha256 === sha256) ?? [];
+  return { base, model, dtype, max_length, truncate_dim: dim === info.dim ? undefined : dim };
 }
 
 /**
@@ -71,43 +72,43 @@ async function suiting(fingerprint, base) {
  * @param {(progress: Progress) => void} progress_callback
  * @returns {Promise<Extractor>}
  */
-async function shared({ model, ...options }, progress_callback) {
+async function sharePipeline({ model, ...options }, progress_callback) {
   const key = JSON.stringify({ model, ...options });
-  const before = pipelines.get(key);
-  const found = await before?.catch(() => undefined);
-  if (found && !found.ended) return found;
-  const meanwhile = pipelines.get(key); // another box may have waited for the same one
-  if (meanwhile && meanwhile !== before) return meanwhile;
+  const earlier = pipelines.get(key);
+  const extractor = await earlier?.catch(() => undefined);
+  if (extractor && !extractor.ended) return extractor;
+  // Another box may have waited for the same pipeline, and replaced it first.
+  const replacement = pipelines.get(key);
+  if (replacement && replacement !== earlier) return replacement;
   const opening = pipeline("feature-extraction", model, { ...options, progress_callback });
   pipelines.set(key, opening);
   return opening;
 }
 
 /**
- * Let twinvec's own files, and the page's if they lie below it, be answered without a connection.
+ * Register the service worker, which answers for twinvec's own files, and for the page if it lies
+ * below them, without a connection.
  *
- * @param {URL} base
+ * @param {URL} folder
  */
-async function serveOffline(base) {
+async function serveOffline(folder) {
   try {
-    const registration = await navigator.serviceWorker.register(new URL("sw.js", base));
+    const registration = await navigator.serviceWorker.register(new URL("sw.js", folder));
     const worker = registration.installing ?? registration.waiting ?? registration.active;
     while (worker && worker.state !== "activated" && worker.state !== "redundant") {
       await new Promise((resolve) =>
         worker.addEventListener("statechange", resolve, { once: true }),
       );
     }
+    // The worker missed the files that were loaded before it was there.
     const entries = /** @type {PerformanceResourceTiming[]} */ (
       performance.getEntriesByType("resource")
     );
-    const loaded = entries.filter(({ initiatorType }) => !BY_SCRIPTS.includes(initiatorType));
+    const loaded = entries.filter(
+      ({ initiatorType }) => !SCRIPT_INITIATORS.includes(initiatorType),
+    );
     registration.active?.postMessage([document.URL, ...loaded.map(({ name }) => name)]);
   } catch (error) {
     console.warn(`twinvec: searching without a connection is not possible here: ${error}`);
   }
-}
-
-/** @param {URL} url */
-function withSlash(url) {
-  return new URL(url.href.replace(/\/*$/, "/"));
 }
