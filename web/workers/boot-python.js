@@ -23,7 +23,10 @@ const NO_PACKAGES = /** @type {import("pyodide").Lockfile} */ ({
  */
 export async function bootPython(base, hostModule, report) {
   const indexURL = new URL("runtime/pyodide/", base).href;
-  const archives = ["numpy", "twinvec"].map((name) => ({ name, content: fetchArchive(base, name) }));
+  const archives = ["numpy", "twinvec"].map((name) => ({
+    name,
+    content: fetchArchive(base, name),
+  }));
   const pyodide = await runStep("pyodide", report, async () => {
     /** @type {typeof import("pyodide")} */
     const { loadPyodide } = await import(`${indexURL}pyodide.mjs`);

@@ -84,7 +84,10 @@ async function keepFiles(base, models, files, weights) {
     if (content) await keep(file, content);
   }
   const current = models.flatMap((model) => Object.values(model.files));
-  await keepOnly(new URL("models/", base), current.map(({ sha256 }) => sha256));
+  await keepOnly(
+    new URL("models/", base),
+    current.map(({ sha256 }) => sha256),
+  );
 }
 
 /** A model as Python sees it: `twinvec.runtime.pyodide` reads these properties. */

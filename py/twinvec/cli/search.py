@@ -64,16 +64,14 @@ def search(
     INDEX is a folder or a .zip file.
     """
     conditions = _conditions(filters)
-    opened_index = Index.load(location)
-    mode = mode or ("hybrid" if opened_index.lexical else "semantic")
-    embedder = None if mode == "lexical" else Embedder.from_fingerprint(opened_index.fingerprint, model)
+    index = Index.load(location)
+    mode = mode or ("hybrid" if index.lexical else "semantic")
+    embedder = None if mode == "lexical" else Embedder.from_fingerprint(index.fingerprint, model)
 
     def accept(document: Document) -> bool:
         return all(_matches(document, key, value) for key, value in conditions)
 
-    hits = opened_index.search(
-        query, embedder, k=k, mode=mode, filter=accept if conditions else None
-    )
+    hits = index.search(query, embedder, k=k, mode=mode, filter=accept if conditions else None)
     if embedder:
         embedder.close()
     if as_json:

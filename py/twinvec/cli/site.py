@@ -67,8 +67,8 @@ def site(
     if not as_json:
         click.echo(f"Building {out} ...")
     if index and not dtypes:
-        with closing(Embedder.from_fingerprint(Index.load(index).fingerprint, model)) as index_embedder:
-            model, dtypes = model or index_embedder.info.name, [index_embedder.dtype]
+        with closing(Embedder.from_fingerprint(Index.load(index).fingerprint, model)) as opened:
+            model, dtypes = model or opened.info.name, [opened.dtype]
     dtypes = dtypes or ["fp32"]
     with closing(ProgressBars()) as bars:
         embedder, site_index = build_site(

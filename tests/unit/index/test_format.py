@@ -162,7 +162,7 @@ def test_terms_are_a_choice(tmp_path: Path) -> None:
 
 def test_saving_approximate_vectors_warns(tmp_path: Path) -> None:
     made = Index({"parity": "approximate"}, dim=70)
-    with pytest.warns(ParityWarning, match="another runtime gives slightly other ones"):
+    with pytest.warns(ParityWarning, match="another runtime computes slightly different"):
         made.save(tmp_path)
 
 
