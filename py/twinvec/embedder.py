@@ -48,8 +48,7 @@ class Embedder:
         pipeline: the tokenizer and the session.
 
     Raises:
-        TypeError: a limit is not a whole number.
-        ValueError: a limit is above the model's own.
+        TypeError, ValueError: a limit is not a whole number, or above the model's own.
     """
 
     def __init__(
@@ -65,7 +64,7 @@ class Embedder:
         self.info = _limited(info, max_length, truncate_dim)
         self.dtype = dtype
         self.pipeline = Pipeline(core, session, self.info.max_length)
-        self._own_max_length = info.max_length
+        self._model_max_length = info.max_length
 
     @classmethod
     def from_pretrained(
@@ -82,39 +81,28 @@ class Embedder:
     ) -> Embedder:
         """Open a model.
 
-        In the browser JavaScript downloads models, verifies them and runs their self-check. Only a
-        model that the page has loaded can be opened there.
+        In the browser JavaScript downloads, verifies and checks models. Only a model of the page
+        can be opened there, and `revision`, `local_files_only` and `cache_dir` cannot be set.
 
         Args:
-            model: a Hub name, a local folder in the Transformers.js layout, or None for the
-                default: `Xenova/bge-small-en-v1.5`, or, with a warning, the embedded
-                all-MiniLM-L6-v2 where the Hub cannot be reached and the default is not cached. In
-                the browser None opens the model that the page has loaded.
+            model: a Hub name, or a local folder in the Transformers.js layout. None opens
+                `Xenova/bge-small-en-v1.5`, or with a warning the embedded all-MiniLM-L6-v2 if the
+                Hub cannot be reached; in the browser, the model of the page.
             dtype: the dtype of the weights, a key of `model.dtypes.DTYPES`.
-            revision: a Hub commit, branch or tag; None for the pinned one, else `main`. Not in the
-                browser.
-            local_files_only: never use the network. Not in the browser.
-            cache_dir: the folder that models are cached in; None for `TWINVEC_CACHE`, else the
-                user's cache. Not in the browser.
-            max_length: the most tokens of a text, special tokens included; None for the model's
-                own limit, which cannot be raised.
-            truncate_dim: the number of leading dimensions to keep, for models trained for it
-                (Matryoshka); None for all.
-            self_check: embed one short text and compare, where the model has reference vectors;
-                see `check_parity`. None checks everywhere but in the browser, where the page has
-                checked the model already.
+            revision: a Hub commit, branch or tag; None for the pinned one, else `main`.
+            local_files_only: never use the network.
+            cache_dir: folder of cached models; None for `TWINVEC_CACHE`, else the user's cache.
+            max_length: most tokens of a text, special tokens included; None for the model's limit.
+            truncate_dim: leading dimensions to keep, for Matryoshka models; None for all.
+            self_check: run `check_parity` on one short text. None for yes, except in the browser.
 
         Raises:
             ModelNotFoundError: the model or dtype does not exist, or is not loaded in the page.
-            DownloadError: the model is not cached, and its source cannot be reached.
+            DownloadError: the model is not cached and cannot be downloaded.
             IntegrityError: a file differs from the pinned one.
             UnsupportedModelError: the model has a part that twinvec does not implement.
             ParityError: the self-check failed.
-            SyncUnavailableError: `self_check` is true in a browser where Python cannot wait; await
-                `acheck_parity` instead.
-            TypeError: a limit is not a whole number.
-            ValueError: the dtype is unknown, a limit is above the model's own, or an argument
-                cannot be used in the browser.
+            TypeError, ValueError: a wrong limit, an unknown dtype, or not an option in the browser.
         """
         info, core, session = open_model(
             model,
@@ -123,8 +111,9 @@ class Embedder:
             local_files_only=local_files_only,
             cache_dir=cache_dir,
         )
-        limits = {"max_length": max_length, "truncate_dim": truncate_dim}
-        embedder = cls(info, core, session, dtype=dtype, **limits)
+        embedder = cls(
+            info, core, session, dtype=dtype, max_length=max_length, truncate_dim=truncate_dim
+        )
         if self_check or (self_check is None and not IN_BROWSER):
             embedder.check_parity(count=1)
         return embedder
@@ -135,12 +124,12 @@ class Embedder:
 
         Args:
             fingerprint: an embedder's fingerprint, as an index stores it.
-            model: a Hub name or local folder; None for the name in the fingerprint, which does not
-                suffice for a local folder.
+            model: a Hub name or local folder; None for the name in the fingerprint, which for a
+                local folder is not its path.
 
         Raises:
             WeightsNotFoundError: no dtype of the model has these weights.
-            DownloadError: the model is not cached, and its source cannot be reached.
+            DownloadError: the model is not cached and cannot be downloaded.
         """
         name = model or fingerprint["model"]
         return cls.from_pretrained(
@@ -158,7 +147,7 @@ class Embedder:
 
     @property
     def parity(self) -> Literal["exact", "approximate"]:
-        """The parity class of the weights: whether other runtimes give the same vectors."""
+        """The parity class of the weights: `exact` if runtimes agree on their vectors."""
         return parity(self.dtype)
 
     @property
@@ -191,8 +180,8 @@ class Embedder:
         """Embed texts.
 
         Args:
-            texts: a list of strings. A text longer than `info.max_length` tokens loses its tail:
-                the first one raises a `TruncationWarning`, and `truncated` counts them.
+            texts: a list of strings. A text longer than `info.max_length` tokens loses its tail;
+                the first such text causes a `TruncationWarning`, and `truncated` counts all.
             prompt: text put before every text.
             pooling: `mean`, `cls` or `last_token`; None for the model's own.
             normalize: scale every vector to unit length.
@@ -245,19 +234,10 @@ class Embedder:
         normalize: bool = True,
         progress: Progress | None = None,
     ) -> list[NDArray[np.float32]]:
-        """Embed every token of texts, special tokens included, without pooling.
-
-        Args:
-            texts: as in `encode`.
-            prompt: as in `encode`.
-            normalize: scale every vector to unit length.
-            progress: as in `encode`.
+        """Embed every token of texts, without pooling; arguments and errors as in `encode`.
 
         Returns:
-            One float32 [tokens, dim] for each text.
-
-        Raises:
-            TypeError, InferenceError, SyncUnavailableError: as in `encode`.
+            One float32 [tokens, dim] for each text, special tokens included.
         """
         return self.pipeline.encode_tokens(
             texts, prompt=prompt, dim=self.info.dim, normalize=normalize, progress=progress
@@ -277,16 +257,10 @@ class Embedder:
         )
 
     def encode_query(self, queries: str | Iterable[str]) -> NDArray[np.float32]:
-        """Embed search queries, each after the model's query prompt.
-
-        Args:
-            queries: one query, or a list of queries.
+        """Embed one query or a list of queries, each after the model's query prompt.
 
         Returns:
-            float32 [n, dim]; [1, dim] for one query.
-
-        Raises:
-            TypeError, InferenceError, SyncUnavailableError: as in `encode`.
+            float32 [n, dim]; [1, dim] for one query. Errors as in `encode`.
         """
         return self.encode(_as_list(queries), prompt=self.info.query_prompt)
 
@@ -297,13 +271,10 @@ class Embedder:
     def encode_document(
         self, texts: Iterable[str], *, progress: Progress | None = None
     ) -> NDArray[np.float32]:
-        """Embed texts to be searched, each after the model's document prompt if it has one.
+        """Embed texts to be searched, each after the model's document prompt.
 
         Returns:
-            float32 [len(texts), dim].
-
-        Raises:
-            TypeError, InferenceError, SyncUnavailableError: as in `encode`.
+            float32 [len(texts), dim]. Errors as in `encode`.
         """
         return self.encode(texts, prompt=self.info.document_prompt, progress=progress)
 
@@ -324,10 +295,8 @@ class Embedder:
     def check_parity(self, *, count: int | None = None) -> float | None:
         """Compare vectors of this runtime with the reference vectors recorded with the weights.
 
-        The limits of this embedder do not matter.
-
         Args:
-            count: how many of the reference texts to embed; None for all.
+            count: number of reference texts to embed; None for all.
 
         Returns:
             The largest difference in any dimension of unit vectors; None where the model has no
@@ -359,8 +328,8 @@ class Embedder:
         return pooling_mode(self.info.pooling if name is None else name)
 
     def _reference_pipeline(self) -> Pipeline:
-        """Build a pipeline without the limits of this embedder, over the same session."""
-        return Pipeline(self.pipeline.core, self.pipeline.session, self._own_max_length)
+        """Make a pipeline over the same session with the model's own limits."""
+        return Pipeline(self.pipeline.core, self.pipeline.session, self._model_max_length)
 
 
 def _limited(info: ModelInfo, max_length: int | None, truncate_dim: int | None) -> ModelInfo:

@@ -20,7 +20,7 @@ def loaded_model(
     """Open a model that the page has loaded; None for the first one.
 
     Raises:
-        ModelNotFoundError: the page has not loaded the model in this dtype.
+        ModelNotFoundError: the model is not loaded in this dtype.
         TwinvecError: this Pyodide does not run in a page of twinvec.
         ValueError: the dtype is unknown.
     """
@@ -30,7 +30,7 @@ def loaded_model(
         for js_model in page_host().models
         for info in [ModelInfo.from_json(json.loads(js_model.info))]
     }
-    name = str(model) if model is not None else next((name for name, _ in loaded), "a model")
+    name = str(model) if model is not None else next((name for name, _ in loaded), "any model")
     if (name, dtype) not in loaded:
         present = ", ".join(f"{name} ({dtype})" for name, dtype in loaded) or "no model"
         raise ModelNotFoundError(

@@ -1,1 +1,1 @@
-"""Texts to vectors: tokenize, run, pool, normalize. Strings and arrays only."""
+"""Turn texts into vectors: tokenize, run, pool, normalize. Strings and arrays only."""

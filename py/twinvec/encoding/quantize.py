@@ -17,28 +17,29 @@ def quantize_embeddings(
     precision: Precision,
     ranges: NDArray[np.float32] | None = None,
 ) -> NDArray[np.int8] | NDArray[np.uint8]:
-    """Store vectors in fewer bytes, as sentence-transformers and Transformers.js define it.
+    """Quantize vectors in the formats of sentence-transformers and Transformers.js.
 
-    `binary` and `ubinary` keep one bit a dimension, 1 where it is above zero, the first dimension
-    in the highest bit; `binary` is `ubinary` - 128. `int8` and `uint8` cut each dimension's range
-    into 255 steps; what lies outside is clipped (sentence-transformers lets it wrap around).
+    `binary` and `ubinary` keep one bit for each dimension: 1 if the value is above zero. The first
+    dimension is the highest bit, and `binary` is `ubinary` - 128. `int8` and `uint8` divide the
+    range of each dimension into 255 steps and clip values outside (sentence-transformers lets them
+    wrap around).
 
     Args:
-        vectors: float32 [n, dim]; for the binary ones `dim` is a multiple of 8.
+        vectors: float32 [n, dim]; `binary` and `ubinary` need a `dim` that is a multiple of 8.
         precision: `int8`, `uint8`, `binary` or `ubinary`.
-        ranges: float32 [2, dim], for `int8` and `uint8`: lowest and highest value of each
+        ranges: float32 [2, dim], for `int8` and `uint8`: the lowest and highest value of each
             dimension over a calibration set, such as the corpus:
-            `np.stack([corpus.min(axis=0), corpus.max(axis=0)])`. Queries take the corpus's ranges.
+            `np.stack([corpus.min(axis=0), corpus.max(axis=0)])`. Use the same ranges for queries.
 
     Returns:
-        int8 or uint8, [n, dim], or [n, dim / 8] for the binary ones.
+        int8 or uint8 [n, dim]; [n, dim / 8] for `binary` and `ubinary`.
 
     Raises:
         ValueError: the precision is unknown, a shape does not fit, or `ranges` is missing.
     """
     if precision not in get_args(Precision):
-        known = ", ".join(get_args(Precision))
-        raise ValueError(f"unknown precision {precision!r}; use one of: {known}")
+        names = ", ".join(get_args(Precision))
+        raise ValueError(f"unknown precision {precision!r}; use one of: {names}")
     vectors = np.asarray(vectors, np.float32)
     if vectors.ndim != 2:
         raise ValueError(f"vectors must be [n, dim], not of shape {vectors.shape}")

@@ -1,4 +1,4 @@
-"""Compare vectors, and rank a corpus by them."""
+"""Compare vectors, and rank a corpus by similarity."""
 
 from __future__ import annotations
 
@@ -17,19 +17,17 @@ if TYPE_CHECKING:
 
     ScoreFunction: TypeAlias = Callable[[ArrayLike, ArrayLike], NDArray[np.float32]]
 
-__all__ = ["Match", "cos_sim", "dot", "semantic_search"]
-
 
 @dataclass(frozen=True)
 class Match:
-    """One ranked corpus entry: its position in the corpus and its score."""
+    """A ranked vector of the corpus: its position in the corpus, and its score."""
 
     position: int
     score: float
 
 
 def dot(a: ArrayLike, b: ArrayLike) -> NDArray[np.float32]:
-    """Dot product of every row of `a` with every row of `b`.
+    """Compute the dot product of every row of `a` with every row of `b`.
 
     Args:
         a: float [n, dim], or one vector [dim].
@@ -44,13 +42,13 @@ def dot(a: ArrayLike, b: ArrayLike) -> NDArray[np.float32]:
     left, right = _rows(a), _rows(b)
     if left.shape[1] != right.shape[1]:
         raise ValueError(f"vectors of {left.shape[1]} and {right.shape[1]} dims are not comparable")
-    # Not `@`: BLAS rounds a row by where it stands in the matrix, so that equal texts would get
-    # unequal scores. In Pyodide this is also the faster of the two.
+    # Not `@`: BLAS rounds a row by its position in the matrix, which would give equal texts
+    # unequal scores. In Pyodide einsum is also faster.
     return cast("NDArray[np.float32]", np.einsum("nd,md->nm", left, right))
 
 
 def cos_sim(a: ArrayLike, b: ArrayLike) -> NDArray[np.float32]:
-    """Cosine similarity of every row of `a` with every row of `b`; shapes as in `dot`."""
+    """Compute the cosine similarity of every row of `a` with every row of `b`, as `dot` does."""
     return dot(normalize(_rows(a)), normalize(_rows(b)))
 
 
@@ -59,16 +57,21 @@ def semantic_search(
 ) -> list[list[Match]]:
     """Rank the corpus for every query.
 
-    Equal scores keep the corpus's order, so that a ranking is the same on every runtime.
+    Equal scores keep the order of the corpus, so rankings are the same on every runtime.
+
+    ::
+
+        corpus = embedder.encode_document(["The giant panda.", "A lion sleeps."])
+        [matches] = semantic_search(embedder.encode_query("bear"), corpus, top_k=1)
 
     Args:
         query: float [n, dim], or one vector [dim].
         corpus: float [m, dim].
-        top_k: how many matches a query gets at most; more than m gives m.
-        score_function: `cos_sim`, or `dot` for vectors that have unit length already.
+        top_k: the most matches for each query.
+        score_function: `cos_sim`, or `dot` for vectors of unit length.
 
     Returns:
-        For each query its matches, best first.
+        The matches of each query, best first.
 
     Raises:
         ValueError: the dims differ, or `top_k` is below 1.
@@ -76,10 +79,10 @@ def semantic_search(
     if top_k < 1:
         raise ValueError(f"top_k must be at least 1, not {top_k}")
     scores = score_function(query, corpus)
-    best = np.argsort(-scores, axis=1, kind="stable")[:, :top_k]
+    order = np.argsort(-scores, axis=1, kind="stable")[:, :top_k]
     return [
         [Match(int(position), float(row[position])) for position in positions]
-        for row, positions in zip(scores, best, strict=True)
+        for row, positions in zip(scores, order, strict=True)
     ]
 
 

@@ -1,11 +1,11 @@
-"""From a text to the ids a model is fed.
+"""Turn a text into the ids that a model takes.
 
-The tokenizer core (Rust on CPython, the same Rust as WASM in the browser) turns text into ids
-without special tokens. What comes after it is shared Python: special tokens are added as
-`tokenizer.json`'s post-processor says, and a long text loses its tail but keeps its final special
-token, as Rust's own truncation does. (Transformers.js cuts after adding them and so loses the
-final one.) The `truncation` and `padding` blocks inside `tokenizer.json` are never used:
-all-MiniLM-L6-v2's file, for one, pads every text to 128 tokens.
+A runtime's tokenizer core (Rust on CPython, the same Rust as WASM in the browser) turns text into
+ids without special tokens. The rest is shared Python: it adds special tokens as the post-processor
+of `tokenizer.json` describes, and cuts the tail of a long text but keeps its final special token,
+as Rust's own truncation does. (Transformers.js cuts afterwards and so loses the final one.) The
+`truncation` and `padding` blocks of `tokenizer.json` are never used: all-MiniLM-L6-v2's file, for
+example, pads every text to 128 tokens.
 """
 
 from __future__ import annotations
@@ -23,12 +23,10 @@ if TYPE_CHECKING:
 
     from twinvec.runtime.base import TokenizerCore
 
-__all__ = ["Encoding", "Template", "Tokenizer", "check_texts", "well_formed"]
-
 
 @dataclass(frozen=True)
 class Encoding:
-    """One text's ids, int64 [tokens] each, and how many tokens the whole text has."""
+    """The ids of one text, int64 [tokens] each, and the token count before truncation."""
 
     input_ids: NDArray[np.int64]
     token_type_ids: NDArray[np.int64]
@@ -40,75 +38,76 @@ class Encoding:
 
     @property
     def truncated(self) -> bool:
-        """Whether the text did not fit."""
+        """True if the text lost its tail."""
         return self.full_length > len(self)
 
 
 @dataclass(frozen=True)
 class Template:
-    """What a post-processor puts around one text, as (id, type id) pairs."""
+    """The special tokens around one text, as (id, type id) pairs."""
 
     prefix: tuple[tuple[int, int], ...] = ()
     suffix: tuple[tuple[int, int], ...] = ()
     text_type_id: int = 0
 
     @classmethod
-    def from_post_processor(cls, block: Mapping[str, Any] | None) -> Template:
-        """Read the `post_processor` block of a `tokenizer.json`.
+    def from_post_processor(cls, post_processor: Mapping[str, Any] | None) -> Template:
+        """Read the `post_processor` of a `tokenizer.json`.
 
         Raises:
-            UnsupportedModelError: its type is not one that twinvec implements.
+            UnsupportedModelError: twinvec does not implement its type.
         """
-        if block is None:
+        if post_processor is None:
             return cls()
-        match block["type"]:
+        match post_processor["type"]:
             case "TemplateProcessing":
-                return cls._from_template(block)
+                return cls._from_template(post_processor)
             case "BertProcessing" | "RobertaProcessing":
-                return cls(((block["cls"][1], 0),), ((block["sep"][1], 0),))
-            case "ByteLevel":  # moves offsets only, never ids
+                cls_id, sep_id = post_processor["cls"][1], post_processor["sep"][1]
+                return cls(((cls_id, 0),), ((sep_id, 0),))
+            case "ByteLevel":  # changes offsets, never ids
                 return cls()
             case "Sequence":
-                templates = [cls.from_post_processor(part) for part in block["processors"]]
+                templates = map(cls.from_post_processor, post_processor["processors"])
                 adding = [template for template in templates if template != cls()]
                 if len(adding) <= 1:
                     return adding[0] if adding else cls()
         raise UnsupportedModelError(
-            f"tokenizer.json: post_processor of type {block['type']!r} is not supported; "
+            f"tokenizer.json: post_processor of type {post_processor['type']!r} is not supported; "
             "supported are TemplateProcessing, BertProcessing, RobertaProcessing, ByteLevel and "
-            "a Sequence in which one of them adds tokens"
+            "a Sequence in which at most one of them adds tokens"
         )
 
     @classmethod
-    def _from_template(cls, block: Mapping[str, Any]) -> Template:
+    def _from_template(cls, post_processor: Mapping[str, Any]) -> Template:
         prefix: list[tuple[int, int]] = []
         suffix: list[tuple[int, int]] = []
         text_type_ids = []
-        for piece in block["single"]:
+        for piece in post_processor["single"]:
             if "Sequence" in piece:
                 text_type_ids.append(piece["Sequence"]["type_id"])
                 continue
             special = piece["SpecialToken"]
-            ids = block["special_tokens"][special["id"]]["ids"]
+            ids = post_processor["special_tokens"][special["id"]]["ids"]
             target = suffix if text_type_ids else prefix
             target.extend((token_id, special["type_id"]) for token_id in ids)
         if len(text_type_ids) != 1:
             raise UnsupportedModelError(
-                "tokenizer.json: post_processor TemplateProcessing must hold the text exactly once "
-                f"in its 'single' template, found it {len(text_type_ids)} times"
+                "tokenizer.json: the 'single' template of TemplateProcessing must contain the text "
+                f"exactly once, but contains it {len(text_type_ids)} times"
             )
         return cls(tuple(prefix), tuple(suffix), text_type_ids[0])
 
 
 class Tokenizer:
-    """Shared logic around a runtime's tokenizer core.
+    """A runtime's tokenizer core with special tokens and truncation.
 
     Args:
         core: the runtime's tokenizer.
-        max_length: the most tokens a text may have, special ones included.
+        max_length: the most tokens of a text, special tokens included.
 
     Raises:
-        ValueError: `max_length` leaves no room for a single token of text.
+        ValueError: `max_length` leaves no room for a token of the text.
     """
 
     def __init__(self, core: TokenizerCore, max_length: int) -> None:
@@ -124,20 +123,20 @@ class Tokenizer:
 
     def encode(self, text: str) -> Encoding:
         """Tokenize one text, add the special tokens, truncate to `max_length`."""
-        ids = self._core.encode(well_formed(text))
-        kept, prefix, suffix = ids[: self._room], self._prefix, self._suffix
-        input_ids = np.concatenate((prefix[:, 0], kept, suffix[:, 0]), dtype=np.int64)
+        all_ids = self._core.encode(well_formed(text))
+        text_ids, prefix, suffix = all_ids[: self._room], self._prefix, self._suffix
+        input_ids = np.concatenate((prefix[:, 0], text_ids, suffix[:, 0]), dtype=np.int64)
         type_ids = np.full(len(input_ids), self._type_id, np.int64)
         type_ids[: len(prefix)] = prefix[:, 1]
         type_ids[len(input_ids) - len(suffix) :] = suffix[:, 1]
-        return Encoding(input_ids, type_ids, len(input_ids) + len(ids) - len(kept))
+        return Encoding(input_ids, type_ids, len(input_ids) + len(all_ids) - len(text_ids))
 
 
 def well_formed(text: str) -> str:
-    """Replace every lone surrogate by U+FFFD, and join surrogate pairs.
+    """Replace every lone surrogate by U+FFFD and join surrogate pairs.
 
-    A `str` may hold surrogates that UTF-8, and so every tokenizer, cannot. JavaScript's encoder
-    does the same replacement; doing it here makes both runtimes agree by construction.
+    A `str` may contain surrogates, which UTF-8 and so every tokenizer cannot represent.
+    JavaScript's encoder makes the same replacement; making it here keeps both runtimes equal.
     """
     if text.isascii():
         return text
@@ -149,11 +148,11 @@ def well_formed(text: str) -> str:
 
 
 def check_texts(texts: Iterable[str]) -> list[str]:
-    """Check that `texts` is a list of strings, and return it as a list.
+    """Check that `texts` is an iterable of strings, and return it as a list.
 
     Raises:
-        TypeError: it is a bare `str`, is not iterable, or an item (named by its position) is not
-            a string.
+        TypeError: `texts` is a bare `str` or not iterable, or an item is not a string; the message
+            names its position.
     """
     if isinstance(texts, str):
         raise TypeError("texts must be a list of strings, not one str; write encode([text])")

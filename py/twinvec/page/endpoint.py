@@ -1,4 +1,4 @@
-"""What a page may ask of Python: the far end of `web/worker.js`, in Pyodide only."""
+"""The requests of a page that Python answers, for `web/workers/python.js`; in Pyodide only."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import traceback
 import weakref
 from contextlib import ExitStack
 from dataclasses import asdict
+from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -31,11 +32,11 @@ if TYPE_CHECKING:
 
 
 class Endpoint:
-    """What a page may ask of Python, by method name, `open` first; see `web/protocol.js`."""
+    """The requests of a page, a method each; `open` comes first. See `web/wire/protocol.js`."""
 
     _embedder: Embedder
-    _adder: Embedder
-    """The same model, counting by itself which texts it cut: queries are none of them."""
+    _document_embedder: Embedder
+    """The same model, with its own count of truncated texts: queries do not count."""
 
     def __init__(self) -> None:
         self._indexes: dict[int, Index] = {}
@@ -45,14 +46,18 @@ class Endpoint:
     async def open(
         self, dtype: str, max_length: int | None, truncate_dim: int | None, self_check: bool
     ) -> dict[str, Any]:
-        """Open the model that the page has loaded; return its name, weights and Python version."""
+        """Open the model that the page has loaded, and describe it."""
         info, core, session = open_model(None, dtype=dtype)
-        self._embedder, self._adder = (
-            Embedder(
-                info, core, session, dtype=dtype, max_length=max_length, truncate_dim=truncate_dim
-            )
-            for _ in range(2)
+        embedder = partial(
+            Embedder,
+            info,
+            core,
+            session,
+            dtype=dtype,
+            max_length=max_length,
+            truncate_dim=truncate_dim,
         )
+        self._embedder, self._document_embedder = embedder(), embedder()
         deviation = await self._embedder.acheck_parity(count=1) if self_check else None
         return {
             "model": info.name,
@@ -74,7 +79,7 @@ class Endpoint:
         precision: Precision | Literal["float32"],
         progress: Progress,
     ) -> dict[str, Any]:
-        """Embed texts; dims are [n, dim], or [n, longest, dim] for pooling `none`."""
+        """Embed texts; dims are [n, dim], or [n, longest, dim] with pooling `none`."""
         vectors: NDArray[Any]
         if pooling == "none":
             token_vectors = await self._embedder.aencode_tokens(
@@ -90,7 +95,7 @@ class Endpoint:
         return {"dims": vectors.shape, "data": vectors.ravel()}
 
     async def count_tokens(self, texts: list[str]) -> list[int]:
-        """Count each text's tokens."""
+        """Count the tokens of each text."""
         return self._embedder.count_tokens(texts)
 
     async def open_index(self, url: str, progress: Progress) -> dict[str, Any]:
@@ -102,44 +107,45 @@ class Endpoint:
         return opened
 
     async def import_index(self, location: str, progress: Progress) -> dict[str, Any]:
-        """Open an archive in Pyodide's file system; it is read as long as the index is used."""
-        with ExitStack() as used:
-            used.callback(Path(location).unlink)
+        """Open an archive in Pyodide's file system; delete it when the index is garbage."""
+        with ExitStack() as archive:
+            archive.callback(Path(location).unlink)
             index = await Index.aload(location, progress=progress)
             index.check(self._embedder)
-            weakref.finalize(index, used.pop_all().close)
+            weakref.finalize(index, archive.pop_all().close)
         return self._hold(index)
 
     async def create_index(self) -> dict[str, Any]:
-        """Begin an empty index of this model."""
+        """Create an empty index of this model."""
         return self._hold(Index(self._embedder.fingerprint, dim=self._embedder.info.dim))
 
     async def close_index(self, handle: int) -> None:
-        """Let an index go; what is being asked of it is still answered."""
+        """Release an index; pending requests to it are still answered."""
         del self._indexes[handle]
         self._urls.pop(handle, None)
 
     async def save(self, handle: int, location: str) -> None:
-        """Write an index into a folder, or a `.zip` file, of Pyodide's file system."""
+        """Save an index into a folder or a `.zip` file of Pyodide's file system."""
         await self._indexes[handle].asave(location)
 
     async def saved(self, handle: int, url: str) -> None:
-        """Go on with what an index was saved as, where it replaces what it was opened from."""
+        """Open an index again if it was saved over the address that it was opened from."""
         if self._urls.get(handle) == url:
             self._indexes[handle] = await Index.aload(url)
 
     async def passages(self, source: str, sections: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        """Cut a file, which the page has read as sections, into documents."""
-        # Imported when it is asked for: start-up is what every visitor waits for.
+        """Cut the sections of a file, which the page has read, into documents."""
+        # Imported on the first request: every visitor waits for imports at start-up.
         from twinvec.documents.chunker import Chunker
         from twinvec.documents.passages import passages_of
         from twinvec.documents.section import Section
 
-        found = passages_of((Section(**one) for one in sections), Chunker(self._embedder), source)
-        return [asdict(document) for document in found]
+        pieces = (Section(**fields) for fields in sections)
+        documents = passages_of(pieces, Chunker(self._embedder), source)
+        return [asdict(document) for document in documents]
 
     async def remove(self, handle: int, ids: list[str]) -> dict[str, int]:
-        """Remove documents of an index."""
+        """Remove documents from an index."""
         await self._indexes[handle].aremove(ids)
         return {"size": len(self._indexes[handle])}
 
@@ -151,15 +157,16 @@ class Endpoint:
         metadata: list[dict[str, Any]] | None,
         progress: Progress,
     ) -> dict[str, int]:
-        """Embed texts and append them to an index; tell how many such texts were cut so far."""
+        """Embed texts and append them to an index; count all texts truncated so far."""
         index = self._indexes[handle]
-        await index.aadd(texts, self._adder, ids=ids, metadata=metadata, progress=progress)
-        return {"truncated": self._adder.truncated, "size": len(index)}
+        embedder = self._document_embedder
+        await index.aadd(texts, embedder, ids=ids, metadata=metadata, progress=progress)
+        return {"truncated": embedder.truncated, "size": len(index)}
 
     async def documents(self, handle: int, start: int, stop: int | None) -> list[dict[str, Any]]:
-        """Give documents in an index's order."""
-        found = await self._indexes[handle].adocuments(start, stop)
-        return [asdict(document) for document in found]
+        """Read documents in the order of an index."""
+        documents = await self._indexes[handle].adocuments(start, stop)
+        return [asdict(document) for document in documents]
 
     async def search(
         self,
@@ -192,9 +199,9 @@ class Endpoint:
 
 
 def open_endpoint() -> Callable[[str, Any], Awaitable[Any]]:
-    """Give JavaScript one function to call about the model that the page has loaded.
+    """Return the one function that JavaScript calls, with a method of `Endpoint` and its params.
 
-    It answers `{value}` or `{error: {name, message, stack}}`: errors are data, so that a page sees
+    It returns `{value}` or `{error: {name, message, stack}}`. Errors are data, so that a page shows
     Python's own message instead of a traceback.
     """
     endpoint = Endpoint()
@@ -203,20 +210,20 @@ def open_endpoint() -> Callable[[str, Any], Awaitable[Any]]:
         try:
             options = {"progress": js_progress} if js_progress else {}
             value = await getattr(endpoint, method)(**js_params.to_py(), **options)
-        except Exception as err:  # the border: everything becomes data
+        except Exception as err:  # the border to JavaScript: every error becomes data
             return js_value({"error": _error_to_json(err)})
         return js_value({"value": value})
 
     return call
 
 
-def _pad(states: list[NDArray[np.float32]], dim: int) -> NDArray[np.float32]:
-    """Stack [tokens, dim] arrays into [n, longest, dim], zeros after each text's end."""
-    longest = max(map(len, states), default=0)
-    stacked = np.zeros((len(states), longest, dim), np.float32)
-    for row, text_states in zip(stacked, states, strict=True):
-        row[: len(text_states)] = text_states
-    return stacked
+def _pad(token_vectors: list[NDArray[np.float32]], dim: int) -> NDArray[np.float32]:
+    """Stack [tokens, dim] arrays into [n, longest, dim], with zeros after the end of each text."""
+    longest = max(map(len, token_vectors), default=0)
+    padded = np.zeros((len(token_vectors), longest, dim), np.float32)
+    for row, vectors in zip(padded, token_vectors, strict=True):
+        row[: len(vectors)] = vectors
+    return padded
 
 
 def _error_to_json(err: Exception) -> dict[str, str]:

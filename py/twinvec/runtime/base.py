@@ -1,7 +1,7 @@
 """The seam between the shared pipeline and a runtime: two small protocols.
 
-`native.py` fills them with the `tokenizers` and `onnxruntime` wheels, `pyodide.py` with the
-JavaScript objects of `web/host.js`. Everything else is one copy of Python.
+`native.py` implements them with the `tokenizers` and `onnxruntime` wheels, `pyodide.py` with the
+JavaScript objects of `web/workers/model.js`. Everything else is one copy of Python.
 """
 
 from __future__ import annotations
@@ -18,8 +18,6 @@ from twinvec.errors import UnsupportedModelError
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Sequence
 
-__all__ = ["INPUT_NAMES", "Feeds", "Outputs", "Session", "TokenizerCore", "check_graph", "running"]
-
 Feeds: TypeAlias = Mapping[str, NDArray[np.int64]]
 """One run's inputs by name, int64 [rows, tokens] each."""
 
@@ -35,7 +33,7 @@ class TokenizerCore(Protocol):
 
     @property
     def post_processor(self) -> Mapping[str, Any] | None:
-        """The `post_processor` block of `tokenizer.json`."""
+        """The `post_processor` of `tokenizer.json`."""
 
     def encode(self, text: str) -> NDArray[np.integer[Any]]:
         """Tokenize well-formed text into ids, integer [tokens]."""
@@ -46,42 +44,42 @@ class Session(Protocol):
 
     @property
     def input_names(self) -> Sequence[str]:
-        """The inputs that the graph asks for."""
+        """The names of the graph's inputs."""
 
     def run(self, feeds: Iterable[Feeds]) -> Generator[Outputs]:
-        """Run all feeds, as concurrently as the runtime can; outputs come in their order.
+        """Run all feeds, as concurrently as the runtime can; yield outputs in the same order.
 
-        `feeds` is read a few runs ahead of the output that is given, and no further: memory does
-        not grow with their number. Runs that have not begun when the iterator is closed never do.
+        `feeds` is read a few runs ahead of the yielded output, so memory does not grow with the
+        number of runs. Closing the generator cancels the runs that are still queued.
 
         Raises:
-            InferenceError: ONNX Runtime failed.
+            InferenceError: ONNX Runtime failed, or the session is closed.
             SyncUnavailableError: this runtime cannot wait at this moment.
         """
 
     def arun(self, feeds: Iterable[Feeds]) -> AsyncGenerator[Outputs]:
-        """Like `run`, without blocking the event loop."""
+        """Do the same as `run` without blocking the event loop."""
 
     def close(self) -> None:
-        """Free what the session holds; it cannot run afterwards."""
+        """Free the session's memory; it cannot run afterwards."""
 
 
 class Run(Protocol):
-    """A run under way: a future of `concurrent.futures` or `asyncio`."""
+    """A run that is queued or under way: a future of `concurrent.futures` or `asyncio`."""
 
     def cancel(self) -> bool:
-        """Do not begin, if it has not."""
+        """Cancel the run if it is still queued."""
 
 
 R = TypeVar("R", bound=Run)
 
 
 def running(feeds: Iterable[Feeds], start: Callable[[Feeds], R], ahead: int) -> Generator[R]:
-    """Start runs in order, `ahead` of the one that is given; closing it cancels those."""
+    """Start runs in order, `ahead` of the run it yields; closing the generator cancels the rest."""
     runs: deque[R] = deque()
     try:
-        for feed in feeds:
-            runs.append(start(feed))
+        for run_feeds in feeds:
+            runs.append(start(run_feeds))
             if len(runs) > ahead:
                 yield runs.popleft()
         while runs:
@@ -92,19 +90,20 @@ def running(feeds: Iterable[Feeds], start: Callable[[Feeds], R], ahead: int) -> 
 
 
 def check_graph(inputs: Sequence[str], outputs: Sequence[str]) -> str:
-    """Check that a graph's inputs are known, and choose the output to read.
+    """Check the inputs of a graph, and return the name of the output with the hidden states.
 
     Raises:
-        UnsupportedModelError: an input is unknown, or no output holds hidden states.
+        UnsupportedModelError: an input is unknown, or no output has hidden states.
     """
     unknown = [name for name in inputs if name not in INPUT_NAMES]
     if unknown:
         raise UnsupportedModelError(
-            f"the model asks for input {unknown[0]!r}; twinvec gives {', '.join(INPUT_NAMES)}"
+            f"the model needs an input {unknown[0]!r}; twinvec provides {', '.join(INPUT_NAMES)}"
         )
     for name in _OUTPUT_NAMES:
         if name in outputs:
             return name
     raise UnsupportedModelError(
-        f"the model gives {', '.join(outputs)}; twinvec reads {' or '.join(_OUTPUT_NAMES)}"
+        f"the model has the outputs {', '.join(outputs)}; twinvec needs "
+        f"{' or '.join(_OUTPUT_NAMES)}"
     )

@@ -1,4 +1,4 @@
-"""CPython: the `tokenizers` and `onnxruntime` wheels."""
+"""CPython: the tokenizer and the session, over the `tokenizers` and `onnxruntime` wheels."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class NativeTokenizer:
         try:
             self._rust = RustTokenizer.from_str(content)
         except Exception as err:  # the Rust binding raises bare Exception
-            raise ModelError(f"{file} is not a tokenizer that can be read: {err}") from err
+            raise ModelError(f"{file} cannot be read as a tokenizer: {err}") from err
         self._rust.no_truncation()
         self._rust.no_padding()
 
@@ -51,9 +51,9 @@ class NativeTokenizer:
 
 
 class NativeSession:
-    """One ONNX Runtime session, single-threaded inside, run from a pool of threads.
+    """One single-threaded ONNX Runtime session, called from a pool of threads.
 
-    ONNX Runtime releases the GIL while it runs, so runs of one text each use all cores.
+    ONNX Runtime releases the GIL during a run, so runs of one text each use all cores.
     """
 
     def __init__(self, file: Path) -> None:
@@ -64,15 +64,15 @@ class NativeSession:
                 file, sess_options=options, providers=["CPUExecutionProvider"]
             )
         except Exception as err:  # the pybind classes share no base but Exception
-            raise ModelError(f"{file} is not a model that ONNX Runtime can load: {err}") from err
+            raise ModelError(f"ONNX Runtime cannot load {file}: {err}") from err
         self.input_names = [node.name for node in self._ort.get_inputs()]
         outputs = [node.name for node in self._ort.get_outputs()]
         self._output = check_graph(self.input_names, outputs)
         workers = os.cpu_count() or 1
-        if hasattr(os, "sched_getaffinity"):  # a container may have fewer
+        if hasattr(os, "sched_getaffinity"):  # a container may allow fewer cores
             workers = len(os.sched_getaffinity(0))
         self._threads = ThreadPoolExecutor(workers, thread_name_prefix="twinvec")
-        self._ahead = 4 * workers  # so many runs cover one that takes long
+        self._ahead = 4 * workers  # enough to keep all threads busy during one long run
 
     def run(self, feeds: Iterable[Feeds]) -> Generator[Outputs]:
         """Run all feeds on the pool; see `Session.run`."""
@@ -87,18 +87,18 @@ class NativeSession:
                 yield await asyncio.wrap_future(run)
 
     def close(self) -> None:
-        """End the pool's threads, and give the weights' memory back."""
+        """End the threads and free the memory of the weights."""
         self._threads.shutdown()
         self._ort = None
 
-    def _start(self, feed: Feeds) -> Future[Outputs]:
+    def _start(self, feeds: Feeds) -> Future[Outputs]:
         if self._ort is None:
             raise InferenceError("this embedder was closed; open the model again")
-        return self._threads.submit(self._run_one, feed)
+        return self._threads.submit(self._run_feeds, feeds)
 
-    def _run_one(self, feed: Feeds) -> Outputs:
+    def _run_feeds(self, feeds: Feeds) -> Outputs:
         try:
-            (hidden,) = self._ort.run([self._output], dict(feed))
+            (hidden,) = self._ort.run([self._output], dict(feeds))
         except Exception as err:  # as above
             raise InferenceError(f"ONNX Runtime failed: {err}") from err
         return np.asarray(hidden, dtype=np.float32)

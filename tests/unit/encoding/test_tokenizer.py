@@ -60,7 +60,7 @@ def test_post_processors(block: Mapping[str, Any] | None, expected: Template) ->
     [
         ({"type": "Whatever"}, "'Whatever'"),
         ({"type": "Sequence", "processors": [BERT, BERT]}, "'Sequence'"),
-        ({**BERT, "single": BERT["single"][:1]}, "found it 0 times"),
+        ({**BERT, "single": BERT["single"][:1]}, "contains it 0 times"),
     ],
 )
 def test_others_are_refused_by_name(block: Mapping[str, Any], name: str) -> None:
