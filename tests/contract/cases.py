@@ -1,6 +1,6 @@
-"""What every runtime must do. Each case gets an open `Embedder` and runs on CPython and in Pyodide.
+"""The contract of all runtimes: each case gets an `Embedder` and runs on CPython and in Pyodide.
 
-This file is sent to the browser as it is, so it imports nothing but twinvec and NumPy.
+This file is sent to the browser unchanged, so it imports nothing but twinvec and NumPy.
 """
 
 from __future__ import annotations
@@ -113,8 +113,8 @@ async def poolings_agree(embedder: Embedder) -> None:
     }
     encode: Any = embedder.encode
     for pooling, expected in by_hand.items():
-        found = encode(MIXED, pooling=pooling, normalize=False)
-        assert np.allclose(found, np.stack(expected), atol=1e-5), pooling
+        vectors = encode(MIXED, pooling=pooling, normalize=False)
+        assert np.allclose(vectors, np.stack(expected), atol=1e-5), pooling
     assert_same(encode(MIXED, pooling="first_token"), encode(MIXED, pooling="cls"))
     assert_same(encode(MIXED, pooling="eos"), encode(MIXED, pooling="last_token"))
 
@@ -130,22 +130,22 @@ async def long_texts_lose_their_tail_only(embedder: Embedder) -> None:
     limit = embedder.info.max_length
     (states,) = embedder.encode_tokens(["word " * 3000])
     assert len(states) == limit
-    kept = "word " * (limit - 2)  # [CLS] and [SEP] stay
-    assert_same(embedder.encode(["word " * 3000]), embedder.encode([kept]))
+    head = "word " * (limit - 2)  # [CLS] and [SEP] stay
+    assert_same(embedder.encode(["word " * 3000]), embedder.encode([head]))
 
 
-async def truncation_is_counted_and_said_once(embedder: Embedder) -> None:
+async def truncation_is_counted_and_warned_about_once(embedder: Embedder) -> None:
     limited = Embedder.from_pretrained(embedder.info.name, max_length=6)
-    with warnings.catch_warnings(record=True) as said:
+    with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         limited.encode(["short", "word " * 4])
-        assert (limited.truncated, said) == (0, [])
+        assert (limited.truncated, caught) == (0, [])
         limited.encode(["word " * 5, "short", "word " * 50])
         await limited.aencode(["word " * 9])
     assert limited.truncated == 3
-    (only,) = said
-    assert only.category is TruncationWarning
-    assert "longer than 6 tokens" in str(only.message)
+    (warning,) = caught
+    assert warning.category is TruncationWarning
+    assert "longer than 6 tokens" in str(warning.message)
     assert_same(limited.encode(["word " * 50]), embedder.encode(["word " * 4]))
 
 
@@ -158,8 +158,8 @@ async def tokens_are_counted_before_truncation(embedder: Embedder) -> None:
 
 async def limits_stay_within_the_models_own(embedder: Embedder) -> None:
     open_: Any = Embedder.from_pretrained
-    most = embedder.info.max_length
-    for name, limit in (("max_length", most + 1), ("max_length", 0), ("truncate_dim", 385)):
+    maximum = embedder.info.max_length
+    for name, limit in (("max_length", maximum + 1), ("max_length", 0), ("truncate_dim", 385)):
         call = partial(open_, embedder.info.name, **{name: limit})
         assert_raises(ValueError, f"{name} must be between 1 and", call)
     assert_raises(ValueError, "no room", lambda: open_(embedder.info.name, max_length=2))
@@ -167,8 +167,8 @@ async def limits_stay_within_the_models_own(embedder: Embedder) -> None:
 
 async def truncate_dim_keeps_the_first_dims(embedder: Embedder) -> None:
     short = Embedder.from_pretrained(embedder.info.name, truncate_dim=64)
-    kept = embedder.encode(MIXED, normalize=False)[:, :64]
-    assert_same(short.encode(MIXED), normalize(kept))
+    leading = embedder.encode(MIXED, normalize=False)[:, :64]
+    assert_same(short.encode(MIXED), normalize(leading))
     assert short.encode_tokens(["a"])[0].shape == (3, 64)
     assert short.encode([]).shape == (0, 64)
     index = Index.build(["a"], embedder)
@@ -196,13 +196,13 @@ async def prompts_come_before_every_text(embedder: Embedder) -> None:
     assert_raises(IndexMismatchError, message, lambda: index.search("a", prompted))
 
 
-async def progress_is_told_after_each_text(embedder: Embedder) -> None:
-    told: list[tuple[int, int]] = []
-    embedder.encode(MIXED, progress=lambda *counts: told.append(counts))
+async def progress_is_reported_after_each_text(embedder: Embedder) -> None:
+    reports: list[tuple[int, int]] = []
+    embedder.encode(MIXED, progress=lambda *counts: reports.append(counts))
     expected = [(done, len(MIXED)) for done in range(1, len(MIXED) + 1)]
-    assert told == expected
-    await embedder.aencode(MIXED, progress=lambda *counts: told.append(counts))
-    assert told == expected * 2
+    assert reports == expected
+    await embedder.aencode(MIXED, progress=lambda *counts: reports.append(counts))
+    assert reports == expected * 2
 
 
 async def an_exception_of_progress_ends_the_call(embedder: Embedder) -> None:
@@ -279,15 +279,15 @@ async def an_index_is_the_same_async(embedder: Embedder) -> None:
             await index.asave(folder)
             loaded = await Index.aload(folder)
             for mode in ("semantic", "lexical", "hybrid"):
-                asked: Any = {"k": 3, "mode": mode}
-                hits = await loaded.asearch("a panda", embedder, **asked)
-                found = [(hit.id, hit.score, hit.text) for hit in hits]
-                again = index.search("a panda", embedder, **asked)
-                assert found == [(hit.id, hit.score, hit.text) for hit in again], (precision, mode)
-                assert hits[0].text == "A panda is a bear.", (precision, mode)
-            (only,) = await loaded.asearch("x", embedder, filter={"kind": ["animal", "plant"]})
-            assert (only.id, only.metadata) == ("3", {"kind": "animal"})
-            assert [one.id for one in await loaded.adocuments()] == ["x", "y", "3"]
+                search: Any = {"query": "a panda", "k": 3, "mode": mode}
+                hits = await loaded.asearch(embedder=embedder, **search)
+                ranking = [(hit.id, hit.score, hit.text) for hit in hits]
+                sync_hits = index.search(embedder=embedder, **search)
+                assert ranking == [(hit.id, hit.score, hit.text) for hit in sync_hits], search
+                assert hits[0].text == "A panda is a bear.", (precision, search)
+            (hit,) = await loaded.asearch("x", embedder, filter={"kind": ["animal", "plant"]})
+            assert (hit.id, hit.metadata) == ("3", {"kind": "animal"})
+            assert [document.id for document in await loaded.adocuments()] == ["x", "y", "3"]
 
 
 async def thousands_rank_alike_by_any_precision(embedder: Embedder) -> None:
@@ -302,12 +302,12 @@ async def thousands_rank_alike_by_any_precision(embedder: Embedder) -> None:
         index.add_vectors([f"text {i}" for i in range(6000)], vectors)
         hits = [(-hit.score, hit.position) for hit in index.search_vector(vectors[0], k=20)]
         assert hits == sorted(hits), (precision, hits)
-        places = [position for _, position in hits]
-        assert (places[0], hits[places.index(4000)][0]) == (0, hits[0][0]), (precision, hits)
-        assert precision == "binary" or places[1] == 4000  # others may have the same signs
+        positions = [position for _, position in hits]
+        assert (positions[0], hits[positions.index(4000)][0]) == (0, hits[0][0]), (precision, hits)
+        assert precision == "binary" or positions[1] == 4000  # others may have the same signs
 
 
-async def a_damaged_index_is_told(embedder: Embedder) -> None:
+async def a_damaged_index_is_an_error(embedder: Embedder) -> None:
     with tempfile.TemporaryDirectory() as folder:
         Index.build(["one", "two"], embedder).save(folder)
         index = Index.load(folder)

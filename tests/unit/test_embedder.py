@@ -11,8 +11,16 @@ import pytest
 from numpy.testing import assert_allclose
 
 from conftest import finish
+from fake_page import JsModel, fake_page
 from synthetic import write_tiny
-from twinvec import DownloadError, Embedder, InferenceError, cos_sim
+from twinvec import (
+    DownloadError,
+    Embedder,
+    InferenceError,
+    ParityError,
+    SyncUnavailableError,
+    cos_sim,
+)
 from twinvec.catalog.pins import DEFAULT, EMBEDDED
 from twinvec.convert.folder import convert_folder
 from twinvec.site.sample import SAMPLE_QUERY, SAMPLE_TEXTS
@@ -89,6 +97,39 @@ def test_a_limit_is_a_whole_number_and_a_prompt_a_string(tmp_path: Path) -> None
     with pytest.raises(TypeError, match="prompt must be a str, not NoneType"):
         embedder.encode(["a"], prompt=wrong)
     embedder.close()
+
+
+def test_parity_is_checked_without_the_limits_of_the_embedder(tmp_path: Path) -> None:
+    folder = convert_folder(write_tiny(tmp_path / "source"), tmp_path / "tiny")
+    embedder = Embedder.from_pretrained(folder, max_length=1, truncate_dim=8)
+    deviation = embedder.check_parity()
+    assert deviation is not None
+    assert deviation <= 1e-6
+    assert finish(embedder.acheck_parity()) == deviation
+    references = embedder.info.references["fp32"]
+    references["vectors"][1][3] += 1e-3  # of the second text
+    assert embedder.check_parity(count=1) is not None
+    with pytest.raises(ParityError):
+        embedder.check_parity()
+    with pytest.raises(ParityError):
+        finish(embedder.acheck_parity())
+    embedder.info.references.clear()
+    assert embedder.check_parity() is None
+    assert finish(embedder.acheck_parity()) is None
+    embedder.close()
+
+
+def test_in_the_browser_the_page_checks_unless_python_is_asked_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = convert_folder(write_tiny(tmp_path / "source"), tmp_path / "tiny")
+    monkeypatch.setattr("twinvec.embedder.IN_BROWSER", True)
+    with fake_page(monkeypatch, JsModel(folder)):
+        for self_check in (None, False):
+            embedder = Embedder.from_pretrained("tiny", self_check=self_check)
+        with pytest.raises(SyncUnavailableError, match="Python cannot wait here"):
+            Embedder.from_pretrained("tiny", self_check=True)
+        assert finish(embedder.acheck_parity()) is not None
 
 
 def test_weights_that_compute_otherwise_are_approximate(minilm: Embedder) -> None:
