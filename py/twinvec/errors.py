@@ -74,14 +74,14 @@ class IntegrityError(DownloadError):
         found: SHA-256 that the file has.
     """
 
-    def __init__(self, file: str, expected: str, found: str, way_out: str = "") -> None:
+    def __init__(self, file: str, expected: str, actual: str, advice: str = "") -> None:
         """Compose the message from the file, both hashes, and the advice."""
-        way_out = way_out or (
+        advice = advice or (
             "The file was deleted. A proxy may have altered it, or it was replaced at its origin: "
             "try another network, or a newer twinvec."
         )
-        super().__init__(f"{file}: hash mismatch: expected {expected}, found {found}. {way_out}")
-        self.file, self.expected, self.found = file, expected, found
+        super().__init__(f"{file}: hash mismatch: expected {expected}, found {actual}. {advice}")
+        self.file, self.expected, self.found = file, expected, actual
 
 
 class InferenceError(TwinvecError):

@@ -13,26 +13,19 @@ import click
 
 from twinvec.cli.console import exit_on_interrupt, plural
 from twinvec.cli.engine import EngineChoice, engine_options
-from twinvec.cli.options import (
-    ModelChoice,
-    examples,
-    json_option,
-    model_options,
-    on_error_option,
-)
-from twinvec.cli.outcome import ReadingOutcome
+from twinvec.cli.options import ModelChoice, examples, json_option, model_options
+from twinvec.cli.reading import ReadingChoice, ReadingOutcome, reading_options
 from twinvec.documents.chunker import MAX_TOKENS, OVERLAP_TOKENS, Chunker
-from twinvec.documents.find import find_sources
-from twinvec.documents.on_error import raise_error
-from twinvec.documents.passages import read_passages
 from twinvec.index.format import Precision
 from twinvec.index.stores.zip import is_archive
 from twinvec.index.writing.shards import check_folder
 from twinvec.index.writing.update import write_index
-from twinvec.site.build import is_site
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from twinvec.embedder import Embedder
+    from twinvec.index.writing.update import Written
 
 
 @click.command(
@@ -49,26 +42,7 @@ if TYPE_CHECKING:
     type=click.Path(file_okay=False, path_type=Path),
     help="Folder of the index; an existing index is updated.",
 )
-@click.option(
-    "--include",
-    multiple=True,
-    metavar="PATTERN",
-    help="Index only files whose name or path matches; repeatable.",
-)
-@click.option(
-    "--exclude",
-    multiple=True,
-    metavar="PATTERN",
-    help="Leave out files and folders whose name or path matches; repeatable.",
-)
-@click.option(
-    "--field",
-    default="text",
-    show_default=True,
-    help="Field that holds the text, in JSON Lines, CSV, TSV and Parquet.",
-)
-@on_error_option
-@click.option("--url-prefix", help="Text to put before a file's path to make its URL.")
+@reading_options
 @model_options
 @click.option(
     "--precision",
@@ -95,11 +69,7 @@ def index(
     *,
     src: Sequence[str],
     out: Path,
-    include: Sequence[str],
-    exclude: Sequence[str],
-    field: str,
-    on_error: str,
-    url_prefix: str | None,
+    reading: ReadingChoice,
     model: ModelChoice,
     precision: Precision | None,
     max_tokens: int | None,
@@ -121,21 +91,13 @@ def index(
     engine.check()
     logging.getLogger("pypdf").setLevel(logging.ERROR)  # it warns of damage that it repairs
     start = time.perf_counter()
-    sources = find_sources(src, include=include, exclude=exclude, skip_folder=is_site)
-    outcome = ReadingOutcome(sources)
+    outcome = ReadingOutcome(reading.find(src))
     message = f"Interrupted; {out} is unchanged. Run the same command again to resume."
     with exit_on_interrupt(message), closing(model.open()) as embedder:
         chunker = Chunker(embedder, max_tokens, overlap)
-        passages = read_passages(
-            sources,
-            chunker,
-            field=field,
-            url_prefix=url_prefix,
-            on_error=outcome.skip if on_error == "skip" else raise_error,
-        )
         with engine.open(embedder, model) as opened_engine:
             written = write_index(
-                outcome.count(passages),
+                reading.passages(chunker, outcome),
                 out,
                 embedder,
                 precision=precision,
@@ -145,15 +107,8 @@ def index(
     outcome.show()
     report = {
         "out": str(out),
-        "files": len(sources),
-        "passages": written.passages,
-        "embedded": written.embedded,
-        "model": embedder.info.name,
-        "dtype": embedder.dtype,
-        "precision": written.precision,
-        "max_tokens": chunker.max_tokens,
-        "overlap": overlap,
-        "fingerprint": embedder.fingerprint,
+        "files": len(outcome.sources),
+        **_facts(written, embedder, chunker),
         **outcome.report(),
         "seconds": round(time.perf_counter() - start, 3),
     }
@@ -168,6 +123,20 @@ def _check_out(out: Path) -> None:
             f"Python: Index.load(folder).save({out.name!r})"
         )
     check_folder(out)
+
+
+def _facts(written: Written, embedder: Embedder, chunker: Chunker) -> dict[str, Any]:
+    """Describe a written index, for JSON."""
+    return {
+        "passages": written.passages,
+        "embedded": written.embedded,
+        "model": embedder.info.name,
+        "dtype": embedder.dtype,
+        "precision": written.precision,
+        "max_tokens": chunker.max_tokens,
+        "overlap": chunker.overlap,
+        "fingerprint": embedder.fingerprint,
+    }
 
 
 def _summary(report: dict[str, Any]) -> str:

@@ -27,7 +27,7 @@ class ProgressBars:
 
         Args:
             description: text before the bar.
-            unit: noun for what is counted, in the plural; "B" for bytes.
+            unit: plural noun of the counted things; "B" for bytes.
             initial: work that was done in an earlier run.
         """
         bar: Any = None

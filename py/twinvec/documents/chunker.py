@@ -45,7 +45,7 @@ class Chunker:
 
     Raises:
         ValueError: `max_tokens` exceeds the model's limit or leaves no room for text, or `overlap`
-            is more than half of it.
+            exceeds half of that room.
 
     Example:
         >>> chunker = Chunker(Embedder.from_pretrained(), max_tokens=100)
