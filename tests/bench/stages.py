@@ -1,4 +1,4 @@
-"""Where one call's time goes. Runs in Pyodide, beside the page's own Python."""
+"""The time of each stage of a call. Runs in Pyodide, beside the page's own Python."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ STAGES = ("tokenize", "copy in", "run", "copy out", "pool", "all of aencode")
 
 
 async def measure(texts: list[str], rounds: int) -> dict[str, list[float]]:
-    """Embed the texts one after the other, `rounds` times; the seconds of each stage by round."""
+    """Embed the texts one by one, `rounds` times; return the seconds of each stage by round."""
     embedder = Embedder.from_pretrained()
     (js_model,) = page_host().models
     output_name = check_graph(js_model.inputNames.to_py(), js_model.outputNames.to_py())
-    taken = np.zeros((rounds, len(STAGES)))
+    seconds = np.zeros((rounds, len(STAGES)))
     for number in range(rounds):
         for text in texts:
             times = [time.perf_counter()]
@@ -35,5 +35,5 @@ async def measure(texts: list[str], rounds: int) -> dict[str, list[float]]:
             times.append(time.perf_counter())
             await embedder.aencode([text])
             times.append(time.perf_counter())
-            taken[number] += np.diff(times)
-    return dict(zip(STAGES, taken.T.tolist(), strict=True))
+            seconds[number] += np.diff(times)
+    return dict(zip(STAGES, seconds.T.tolist(), strict=True))

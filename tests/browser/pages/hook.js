@@ -1,4 +1,4 @@
-/* global pyodide */
+/* global host */
 
 // Appended to a copy of the site's `workers/python.js`, so that tests can run code in that worker:
 // the body of an async function with the parameters `pyodide` and `payload`.
@@ -8,7 +8,7 @@ hook.onmessage = async ({ data: { id, source, payload } }) => {
   if (source === undefined) return;
   try {
     const run = new Function("pyodide", "payload", `return (async () => { ${source} })()`);
-    hook.postMessage({ id, value: await run(pyodide, payload) });
+    hook.postMessage({ id, value: await run(host.pyodide, payload) });
   } catch (error) {
     hook.postMessage({ id, error: String(error) });
   }
