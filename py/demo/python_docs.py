@@ -15,11 +15,13 @@ import json
 import re
 import sys
 import warnings
+from contextlib import closing
 from itertools import groupby
 from pathlib import Path
 from pydoc_data.topics import topics
 from typing import TYPE_CHECKING, Any
 
+from twinvec.cli.progress import ProgressBars
 from twinvec.documents.chunker import Chunker
 from twinvec.documents.passages import passages_of
 from twinvec.documents.section import Section, paragraphs_of
@@ -104,7 +106,17 @@ def index_stdlib(out: Path, embedder: Embedder) -> int:
     index, made = cached / "index", cached / "made"
     key, embedded = _key(), 0
     if not made.is_file() or made.read_text(encoding="utf-8") != key:
-        embedded = write_index(stdlib_passages(Chunker(embedder)), index, embedder).embedded
+        passages = stdlib_passages(Chunker(embedder))
+        with closing(ProgressBars()) as bars:
+            show_reading = bars.callback("Reading", "passages")
+            written = write_index(
+                passages,
+                index,
+                embedder,
+                on_read=lambda count: show_reading(count, None),
+                on_embed=bars.callback("Embedding", "passages"),
+            )
+        embedded = written.embedded
         made.write_text(key, encoding="utf-8")
     manifest = out / MANIFEST
     if not manifest.is_file() or manifest.read_bytes() != (index / MANIFEST).read_bytes():

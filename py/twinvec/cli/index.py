@@ -14,6 +14,7 @@ import click
 from twinvec.cli.console import exit_on_interrupt, plural
 from twinvec.cli.engine import EngineChoice, engine_options
 from twinvec.cli.options import ModelChoice, examples, json_option, model_options
+from twinvec.cli.progress import ProgressBars
 from twinvec.cli.reading import ReadingChoice, ReadingOutcome, reading_options
 from twinvec.documents.chunker import MAX_TOKENS, OVERLAP_TOKENS, Chunker
 from twinvec.index.format import Precision
@@ -95,7 +96,8 @@ def index(
     message = f"Interrupted; {out} is unchanged. Run the same command again to resume."
     with exit_on_interrupt(message), closing(model.open()) as embedder:
         chunker = Chunker(embedder, max_tokens, overlap)
-        with engine.open(embedder, model) as opened_engine:
+        with engine.open(embedder, model) as opened_engine, closing(ProgressBars()) as bars:
+            show_reading = bars.callback("Reading", "passages")
             written = write_index(
                 reading.passages(chunker, outcome),
                 out,
@@ -103,6 +105,8 @@ def index(
                 precision=precision,
                 lexical=not no_lexical,
                 engine=opened_engine,
+                on_read=lambda count: show_reading(count, None),
+                on_embed=bars.callback("Embedding", "passages"),
             )
     outcome.show()
     report = {

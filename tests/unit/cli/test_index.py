@@ -3,6 +3,8 @@ from __future__ import annotations
 import json
 import tempfile
 import warnings
+from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 from unittest.mock import Mock
@@ -10,6 +12,7 @@ from unittest.mock import Mock
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
+from filelock import FileLock
 
 from synthetic import write_tiny
 from twinvec import Embedder
@@ -17,14 +20,15 @@ from twinvec.catalog.pins import EMBEDDED
 from twinvec.cli import main
 from twinvec.convert.folder import convert_folder
 from twinvec.index import Index
-from twinvec.index.writing.update import _alone
+from twinvec.index.writing.update import write_index
 
 PAGE = "<title>Tea</title><main><h1 id=tea>Tea</h1><p>Leaves of a bush, in hot water.</p></main>"
 
 
 @pytest.fixture(autouse=True)
 def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("twinvec.index.writing.update._BATCH", 4)
+    batches_of_four = partial(write_index, batch_documents=4)
+    monkeypatch.setattr(import_module("twinvec.cli.index"), "write_index", batches_of_four)
 
 
 @pytest.fixture
@@ -158,8 +162,8 @@ def test_an_interrupted_run_loses_nothing(
     assert content(folder / "out") == before
     assert len(Index.load("out")) == 1
     encoded.clear()
-    assert "12 passages in out; 4 embedded, 8 reused" in index().stdout
-    assert len(encoded) == 4
+    assert "12 passages in out; 3 embedded, 9 reused" in index().stdout
+    assert len(encoded) == 3
     assert content(folder / "out") == content(whole)
     assert not (folder / "out.part").exists()
 
@@ -185,8 +189,8 @@ def test_a_file_of_another_program_is_not_taken_for_a_journal(
     (folder / "out.part").write_bytes(b"half a download")
     answer = index()
     assert answer.exit_code == 1
-    assert "out.part is another program's" in answer.stderr
-    assert "move it away, or choose another folder" in answer.stderr
+    assert "out.part was not written by twinvec" in answer.stderr
+    assert "move the file away, or choose another folder" in answer.stderr
     assert (folder / "out.part").read_bytes() == b"half a download"
     assert (encoded, (folder / "out").exists()) == ([], False)
 
@@ -194,7 +198,7 @@ def test_a_file_of_another_program_is_not_taken_for_a_journal(
 def test_a_text_that_a_batch_has_several_times_is_embedded_once(
     folder: Path, encoded: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("twinvec.index.writing.update._BATCH", 256)
+    monkeypatch.setattr(import_module("twinvec.cli.index"), "write_index", write_index)
     (folder / "docs" / "animals.md").unlink()
     rows = [{"text": "Imprint"}, {"text": "Terms"}] * 10
     (folder / "docs" / "invoices.jsonl").write_text("\n".join(map(json.dumps, rows)), "utf-8")
@@ -208,10 +212,10 @@ def test_a_text_that_a_batch_has_several_times_is_embedded_once(
 
 
 def test_two_runs_do_not_write_one_index_at_once(folder: Path, encoded: list[str]) -> None:
-    with _alone(folder / "out"):
+    with FileLock(folder / ".out.twinvec-lock"):
         answer = index()
         assert answer.exit_code == 1
-        assert f"another run writes {folder / 'out'} at the moment" in answer.stderr
+        assert f"another run is writing {folder / 'out'}" in answer.stderr
         assert f"holds {folder / '.out.twinvec-lock'}; wait until it is done" in answer.stderr
         assert encoded == []
     (folder / ".out.twinvec-lock").touch()  # of a run that was killed
@@ -301,7 +305,7 @@ def test_a_folder_of_something_else_is_kept(folder: Path) -> None:
     (folder / "out" / "index.json").write_text("[]", encoding="utf-8")
     answer = index()
     assert answer.exit_code == 1
-    assert "index.json would be replaced, and is not that of an index" in answer.stderr
+    assert "index.json would be replaced, but it is damaged, or twinvec did" in answer.stderr
     assert content(folder / "out") == {"index.json": b"[]"}
 
 

@@ -1,4 +1,4 @@
-"""The vectors of a run that is not finished, so that another run need not make them again."""
+"""The vectors of an unfinished run, kept on disk for the next run."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from twinvec.errors import TwinvecError
+from twinvec.index.writing.text_rows import TextRows
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -18,24 +19,23 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["Journal"]
-
 _MAGIC = b"twinvec journal\n"
-_HEADER = len(_MAGIC) + 32  # bytes: behind it the SHA-256 of the fingerprint
+HEADER_BYTES = len(_MAGIC) + 32  # the magic, then the SHA-256 of the fingerprint
 
 
 class Journal:
-    """A file of digests and vectors, appended to while they are made.
+    """A file of wide digests and vectors, appended to while texts are encoded.
 
-    A run of another fingerprint starts it anew. What a crash cut off at its end is ignored.
+    A file with another fingerprint is overwritten. An incomplete row at its end, as a crash leaves
+    it, is ignored.
 
     Args:
-        file: where it is, or will be with the first vector.
-        fingerprint: `Embedder.fingerprint` of what makes the vectors.
-        dim: theirs.
+        file: created with the first vectors.
+        fingerprint: `Embedder.fingerprint` of the embedder that computes the vectors.
+        dim: length of a vector.
 
     Raises:
-        TwinvecError: the file is another program's.
+        TwinvecError: the file exists, and twinvec did not write it.
     """
 
     def __init__(self, file: Path, fingerprint: Mapping[str, Any], dim: int) -> None:
@@ -46,18 +46,25 @@ class Journal:
         self._stream: BinaryIO | None = None
         self.reread()
 
-    def __contains__(self, digest: bytes) -> bool:
-        """Tell whether this text's vector was there when the journal was opened, or read again."""
-        return digest in self._rows
+    def find(self, texts: Sequence[str]) -> NDArray[np.int64]:
+        """Find the row of each text, as of opening or the last `reread`; -1 for an unknown text."""
+        return self._texts.find(texts)
 
-    def __getitem__(self, digest: bytes) -> NDArray[np.float32]:
-        """Give it, float32 [dim]."""
-        vector: NDArray[np.float32] = self._kept[self._rows[digest]]["vector"]
-        return vector
+    def vectors(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Return the vectors of texts, float32 [len(texts), dim].
+
+        Raises:
+            KeyError: a text's vector is missing.
+        """
+        rows = self.find(texts)
+        if (rows < 0).any():
+            raise KeyError(f"no vector of the text {texts[int(np.argmin(rows))]!r}")
+        vectors: NDArray[np.float32] = self._rows["vector"][rows]
+        return vectors
 
     def append(self, digests: Sequence[bytes], vectors: NDArray[np.float32]) -> None:
-        """Note vectors, float32 [len(digests), dim]."""
-        self._stream = self._stream or self._opened()
+        """Write vectors, float32 [len(digests), dim], to the disk."""
+        self._stream = self._stream or self._open()
         rows = np.empty(len(digests), self._row)
         rows["digest"] = [np.void(digest) for digest in digests]
         rows["vector"] = vectors
@@ -66,41 +73,44 @@ class Journal:
         os.fsync(self._stream.fileno())
 
     def reread(self) -> None:
-        """Take up what was appended since."""
-        self._kept = self._read()
-        self._rows = {bytes(digest): row for row, digest in enumerate(self._kept["digest"])}
+        """Make rows that were appended available to `find` and `vectors`."""
+        self._rows = self._read()
+        digests = np.ascontiguousarray(self._rows["digest"]).view("<u8").reshape(-1, 2)
+        self._texts = TextRows(digests)
 
     def close(self) -> None:
-        """Keep it for another run."""
+        """Close the file, for another run to continue."""
         if self._stream:
             self._stream.close()
 
     def discard(self) -> None:
-        """Delete it: the vectors are where they belong."""
+        """Delete the file, once the vectors are in an index."""
         self.close()
-        self._kept = np.empty(0, self._row)  # unmapped, as Windows needs it
+        self._rows = np.empty(0, self._row)  # unmapped, as Windows requires
         self._file.unlink(missing_ok=True)
 
-    def _opened(self) -> BinaryIO:
-        stream = self._file.open("r+b" if len(self._kept) else "wb")
+    def _open(self) -> BinaryIO:
+        """Open the file for appending after its last complete row."""
+        stream = self._file.open("r+b" if len(self._rows) else "wb")
         stream.write(self._header)
-        stream.seek(_HEADER + len(self._kept) * self._row.itemsize)
+        stream.seek(HEADER_BYTES + len(self._rows) * self._row.itemsize)
         stream.truncate()
         return stream
 
     def _read(self) -> NDArray[np.void]:
+        """Map the complete rows into memory."""
         try:
             with self._file.open("rb") as stream:
-                header = stream.read(_HEADER)
+                header = stream.read(HEADER_BYTES)
         except FileNotFoundError:
             header = b""
         if not _MAGIC.startswith(header[: len(_MAGIC)]):
             raise TwinvecError(
-                f"{self._file} is another program's, and vectors are kept there until an index is "
-                "complete; move it away, or choose another folder for the index"
+                f"{self._file} was not written by twinvec, which keeps vectors there until the "
+                "index is complete; move the file away, or choose another folder for the index"
             )
         if header == self._header:
-            rows = (self._file.stat().st_size - _HEADER) // self._row.itemsize
+            rows = (self._file.stat().st_size - HEADER_BYTES) // self._row.itemsize
             if rows:
-                return np.memmap(self._file, self._row, "r", _HEADER, (rows,))
+                return np.memmap(self._file, self._row, "r", HEADER_BYTES, (rows,))
         return np.empty(0, self._row)

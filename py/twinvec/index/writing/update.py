@@ -1,4 +1,8 @@
-"""Passages into an index on disk: read once, embedded only where they are new."""
+"""Write documents into an index on disk, encoding only new texts.
+
+Three steps: read all documents, encode the texts whose vectors are not on disk yet, write the
+index.
+"""
 
 from __future__ import annotations
 
@@ -6,38 +10,45 @@ import json
 import tempfile
 from contextlib import closing, contextmanager, suppress
 from dataclasses import asdict, dataclass
+from functools import partial
 from itertools import islice
 from typing import IO, TYPE_CHECKING, TypeAlias
 
+import numpy as np
 from filelock import FileLock, Timeout
 
 from twinvec.errors import IndexFormatError, TwinvecError
-from twinvec.index import Document, IndexWriter
+from twinvec.index.documents import Document
 from twinvec.index.format import MANIFEST, Manifest, precision_for, wide_digest
 from twinvec.index.writing.journal import Journal
-from twinvec.index.writing.shards import check_manifest, naming
+from twinvec.index.writing.shards import check_manifest, naming_full_disk
+from twinvec.index.writing.writer import IndexWriter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
-    import numpy as np
     from numpy.typing import NDArray
 
     from twinvec.embedder import Embedder
     from twinvec.encoding.pipeline import Progress
     from twinvec.index.format import Precision
 
-    Engine: TypeAlias = Callable[[Iterable[str]], Iterable[tuple[list[bytes], NDArray[np.float32]]]]
+    Vectors: TypeAlias = tuple[list[bytes], NDArray[np.float32]]
+    Engine: TypeAlias = Callable[[Iterable[str]], Iterable[Vectors]]
 
-__all__ = ["Written", "write_index"]
-
-_BATCH = 256  # passages embedded between two writes: at most some seconds of work are lost
+BATCH_DOCUMENTS = 256  # encoded between two writes to the disk: a crash loses some seconds of work
 
 
 @dataclass(frozen=True)
 class Written:
-    """How many passages an index has, how many texts had to be embedded, and its precision."""
+    """The result of `write_index`.
+
+    Attributes:
+        passages: number of documents in the index.
+        embedded: number of texts that had to be encoded.
+        precision: of the index.
+    """
 
     passages: int
     embedded: int
@@ -52,29 +63,35 @@ def write_index(
     precision: Precision | None = None,
     lexical: bool = True,
     engine: Engine | None = None,
+    on_read: Callable[[int], object] | None = None,
+    on_embed: Progress | None = None,
+    batch_documents: int = BATCH_DOCUMENTS,
 ) -> Written:
-    """Write passages into a folder, showing progress; memory does not grow with their texts.
+    """Write documents into a folder's index; memory does not grow with the size of their texts.
 
-    What the folder's index has of the same text and fingerprint is taken over; of equal texts in a
-    batch one is embedded. Vectors of a run that was ended are kept in `<folder>.part` beside it,
-    and taken up by the next one. What is put aside meanwhile lies beside it too, or in it.
+    Vectors already in the folder's index are reused when text and fingerprint match. Duplicate
+    texts in a batch are encoded once. The vectors of an interrupted run are kept in
+    `<folder>.part`, and the next run continues with them. Temporary files are written beside the
+    folder or into it.
 
     Args:
-        documents: a stream; it is read to its end before anything is embedded, so that what is
-            wrong with it is told at once.
-        folder: made if it is not there; its index stays whole until the new one is complete.
-        embedder: of documents.
-        precision: see `Index.build`; None also keeps that of the index that is there.
-        lexical: see `IndexWriter`.
-        engine: embeds documents elsewhere, with the embedder's fingerprint: takes texts, and gives
-            vectors by the digests of their texts, in any order; None for here.
+        documents: read to the end before any text is encoded, so that errors in them come first.
+        folder: created if missing; its present index stays intact until the new one is complete.
+        embedder: encodes the texts as documents.
+        precision: as in `Index.build`; None keeps that of the present index.
+        lexical: as in `IndexWriter`.
+        engine: encodes texts in place of the embedder, with the same fingerprint: a function that
+            takes texts, and returns wide digests with vectors, float32 [n, dim], in any order.
+        on_read: called after each document with the number read so far.
+        on_embed: called with the number of texts encoded so far, and the number of all to encode.
+        batch_documents: number of documents between two writes to the disk.
 
     Raises:
-        ValueError: an id is there twice, or metadata are not JSON.
-        IndexFormatError: the folder's `index.json` is another program's.
-        TwinvecError: another run writes this index at the moment, or `<folder>.part` is another
-            program's.
-        OSError: the disk is full, or the like.
+        ValueError: an id occurs twice, or metadata is not JSON.
+        IndexFormatError: the folder's `index.json` was not written by twinvec.
+        TwinvecError: another run is writing this index, or `<folder>.part` was not written by
+            twinvec.
+        OSError: writing failed, for example because the disk is full.
     """
     folder = folder.resolve()
     check_manifest(folder)
@@ -82,21 +99,119 @@ def write_index(
     dim, fingerprint = embedder.info.dim, embedder.fingerprint
     part = folder.with_name(f"{folder.name}.part")
     with (
-        _alone(folder),
-        naming(folder.parent),
+        _locked(folder),
+        naming_full_disk(folder.parent),
         closing(Journal(part, fingerprint, dim)) as journal,
         tempfile.TemporaryFile("w+", encoding="utf-8", dir=folder.parent) as spool,
     ):
-        count = _spool(documents, spool)
-        chosen = precision or _precision(folder, count)
-        with IndexWriter(folder, fingerprint, precision=chosen, dim=dim, lexical=lexical) as writer:
-            embedded = _Run(writer, journal, embedder, engine).all(spool)
+        count = _read_all(documents, spool, on_read)
+        precision = precision or _present_precision(folder) or precision_for(count)
+        with IndexWriter(
+            folder, fingerprint, precision=precision, dim=dim, lexical=lexical
+        ) as writer:
+            run = _Run(spool, journal, writer, batch_documents)
+            embedded = run.encode_missing(embedder, engine, on_embed)
+            run.write_all()
         journal.discard()
-    return Written(count, embedded, chosen)
+    return Written(count, embedded, precision)
+
+
+def _read_all(
+    documents: Iterable[Document], spool: IO[str], on_read: Callable[[int], object] | None
+) -> int:
+    """Write documents to a temporary file, and count them."""
+    count = 0
+    for count, document in enumerate(documents, 1):
+        spool.write(f"{json.dumps(asdict(document))}\n")  # ASCII, since a text may be no UTF-8
+        if on_read:
+            on_read(count)
+    spool.flush()  # so that a full disk is reported before any text is encoded
+    return count
+
+
+class _Run:
+    """The steps after reading: vectors come from the present index or from the journal.
+
+    Args:
+        spool: the documents as lines of JSON.
+        journal: receives the encoded texts.
+        writer: of the new index.
+        batch_documents: number of documents to hold in memory.
+    """
+
+    def __init__(
+        self, spool: IO[str], journal: Journal, writer: IndexWriter, batch_documents: int
+    ) -> None:
+        self._spool, self._journal, self._writer = spool, journal, writer
+        self._batch_documents = batch_documents
+
+    def encode_missing(
+        self, embedder: Embedder, engine: Engine | None, on_embed: Progress | None
+    ) -> int:
+        """Encode all texts whose vectors are missing, into the journal; return their number."""
+        missing = sum(1 for _ in self._missing())
+        report = partial(_report, on_embed, missing)
+        report(0)
+        if missing:
+            engine = engine or partial(_encode, embedder, self._batch_documents, report)
+            done = 0
+            for digests, vectors in engine(self._missing()):
+                self._journal.append(digests, vectors)
+                done += len(digests)
+                report(done)
+            self._journal.reread()
+        return missing
+
+    def write_all(self) -> None:
+        """Write all documents with their vectors."""
+        for batch in self._batches():
+            texts = [document.text for document in batch]
+            stored = self._writer.find(texts)
+            new = [text for text, row in zip(texts, stored, strict=True) if row < 0]
+            self._writer.add(batch, self._journal.vectors(new), stored=stored)
+
+    def _missing(self) -> Iterator[str]:
+        """Yield texts without a vector, each once a batch."""
+        for batch in self._batches():
+            texts = list(dict.fromkeys(document.text for document in batch))
+            missing = (self._writer.find(texts) < 0) & (self._journal.find(texts) < 0)
+            yield from (texts[i] for i in np.flatnonzero(missing))
+
+    def _batches(self) -> Iterator[list[Document]]:
+        self._spool.seek(0)
+        while lines := list(islice(self._spool, self._batch_documents)):
+            yield [Document(**json.loads(line)) for line in lines]
+
+
+def _encode(
+    embedder: Embedder, batch_size: int, report: Callable[[int], object], texts: Iterable[str]
+) -> Iterator[Vectors]:
+    """Encode texts in this process: the engine used by default."""
+    remaining, done = iter(texts), 0
+    while batch := list(islice(remaining, batch_size)):
+
+        def progress(count: int, _: int, before: int = done) -> None:
+            report(before + count)
+
+        yield list(map(wide_digest, batch)), embedder.encode_document(batch, progress=progress)
+        done += len(batch)
+
+
+def _report(on_embed: Progress | None, total: int, done: int) -> None:
+    if on_embed:
+        on_embed(done, total)
+
+
+def _present_precision(folder: Path) -> Precision | None:
+    """Read the precision of the folder's index, whose vectors can be reused only as they are."""
+    if (folder / MANIFEST).is_file():
+        with suppress(IndexFormatError):
+            return Manifest.from_json((folder / MANIFEST).read_bytes()).precision
+    return None
 
 
 @contextmanager
-def _alone(folder: Path) -> Iterator[None]:
+def _locked(folder: Path) -> Iterator[None]:
     """Keep out other runs, whose vectors would mix with these in `<folder>.part`."""
     file = folder.with_name(f".{folder.name}.twinvec-lock")
     lock = FileLock(file, timeout=0)
@@ -104,8 +219,7 @@ def _alone(folder: Path) -> Iterator[None]:
         lock.acquire()
     except Timeout as err:
         raise TwinvecError(
-            f"another run writes {folder} at the moment, and holds {file}; wait until it is done, "
-            "or end it"
+            f"another run is writing {folder}, and holds {file}; wait until it is done, or end it"
         ) from err
     except (OSError, NotImplementedError):  # some network drives have no locks
         pass
@@ -113,81 +227,6 @@ def _alone(folder: Path) -> Iterator[None]:
         yield
     finally:
         if lock.is_locked:
-            with suppress(OSError):  # Windows deletes nothing that is open, but filelock does then
+            with suppress(OSError):  # Windows cannot delete an open file; filelock does it later
                 file.unlink()
             lock.release()
-
-
-class _Run:
-    """Takes every vector from the index that is there, else the journal, else the embedder."""
-
-    def __init__(
-        self, writer: IndexWriter, journal: Journal, embedder: Embedder, engine: Engine | None
-    ) -> None:
-        self._writer, self._journal, self._embedder = writer, journal, embedder
-        self._engine = engine
-
-    def all(self, spool: IO[str]) -> int:
-        """Write all passages; tell how many had to be embedded."""
-        from tqdm.auto import tqdm
-
-        missing = sum(1 for _ in self._missing(spool))
-        with tqdm(total=missing, desc="Embedding", unit=" passages") as bar:
-            if missing and self._engine:
-                for digests, vectors in self._engine(self._missing(spool)):
-                    self._journal.append(digests, vectors)
-                    bar.update(len(digests))
-                self._journal.reread()
-            for batch in _batches(spool):
-                self._write(batch, lambda *_: bar.update())
-        return missing
-
-    def _missing(self, spool: IO[str]) -> Iterator[str]:
-        for batch in _batches(spool):
-            yield from self._find(batch)[1].values()
-
-    def _find(self, batch: list[Document]) -> tuple[NDArray[np.int64], dict[bytes, str]]:
-        """Give the rows that the index has, and the texts that nobody has, by digest."""
-        texts = [document.text for document in batch]
-        rows = self._writer.find(texts)
-        new = {wide_digest(text): text for text, row in zip(texts, rows, strict=True) if row < 0}
-        return rows, {key: text for key, text in new.items() if key not in self._journal}
-
-    def _write(self, batch: list[Document], progress: Progress) -> None:
-        stored, new = self._find(batch)
-        made = self._embedder.encode_document(list(new.values()), progress=progress)
-        if new:
-            self._journal.append(list(new), made)
-        fresh = dict(zip(new, made, strict=True))
-        vectors = []
-        for document, row in zip(batch, stored.tolist(), strict=True):
-            if row < 0:
-                digest = wide_digest(document.text)
-                vectors.append(fresh[digest] if digest in fresh else self._journal[digest])
-        self._writer.add(batch, vectors, stored=stored)
-
-
-def _spool(documents: Iterable[Document], spool: IO[str]) -> int:
-    """Put documents aside, and count them."""
-    from tqdm.auto import tqdm
-
-    count = 0
-    for document in tqdm(documents, desc="Reading", unit=" passages"):
-        spool.write(f"{json.dumps(asdict(document))}\n")  # ASCII: there may be lone surrogates
-        count += 1
-    spool.flush()  # here, so that a full disk is told before anything is embedded
-    return count
-
-
-def _batches(spool: IO[str]) -> Iterator[list[Document]]:
-    spool.seek(0)
-    while lines := list(islice(spool, _BATCH)):
-        yield [Document(**json.loads(line)) for line in lines]
-
-
-def _precision(folder: Path, count: int) -> Precision:
-    """Keep that of the index that is there, so that its vectors can be taken over."""
-    if (folder / MANIFEST).is_file():
-        with suppress(IndexFormatError):
-            return Manifest.from_json((folder / MANIFEST).read_bytes()).precision
-    return precision_for(count)

@@ -1,4 +1,4 @@
-"""Write an index piece by piece, so that one of any size is made in little memory."""
+"""Write an index in batches, so that an index of any size is written in little memory."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from twinvec.index.format import (
 )
 from twinvec.index.vectors import check_vectors, quantize
 from twinvec.index.writing.postings import PostingsWriter
-from twinvec.index.writing.reuse import Previous
-from twinvec.index.writing.shards import LinesWriter, NewFiles, TableWriter
+from twinvec.index.writing.reuse import PresentIndex
+from twinvec.index.writing.shards import Limits, LinesWriter, NewFiles, TableWriter
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -36,34 +36,34 @@ _TABLES = ("lines", "ids", "texts")
 
 
 class IndexWriter:
-    """Writes an index into a folder: a context manager that takes documents as they come.
+    """Writes an index into a folder: a context manager to which documents are added in batches.
 
     ::
 
         with IndexWriter(folder, embedder.fingerprint, precision="int8", dim=384) as writer:
             for documents in batches:
                 texts = [document.text for document in documents]
-                stored = writer.find(texts)  # rows of the folder's present index; -1: not there
+                stored = writer.find(texts)  # rows of the folder's present index, -1 for new texts
                 new = [text for text, row in zip(texts, stored) if row < 0]
                 writer.add(documents, embedder.encode_document(new), stored=stored)
 
-    Leaving the block makes what was written the folder's index; an exception, there as well, leaves
-    the one that was there, whole. Rows come in the order of `add`. Nothing is kept of what was
-    added but unfinished shards and 100 bytes a document: a million passages of 384 dims take below
-    1 GB.
+    At the end of the block the written files become the folder's index. An exception leaves the
+    present index intact. Documents keep the order in which they are added. Memory holds incomplete
+    shards and 100 bytes a document: a million passages of 384 dimensions take below 1 GB.
 
     Args:
-        folder: made if it is not there.
-        fingerprint: `Embedder.fingerprint` of what makes the vectors.
-        precision: `float32`, `int8` or `binary`; see `Index.build`.
-        dim: of a vector.
-        lexical: write terms as well, which the modes `lexical` and `hybrid` search.
+        folder: created if missing.
+        fingerprint: `Embedder.fingerprint` of the embedder that computes the vectors.
+        precision: `float32`, `int8` or `binary`; see `Index`.
+        dim: length of a vector.
+        lexical: write terms as well, for the modes `lexical` and `hybrid`.
+        limits: sizes of shards.
 
     Raises:
         ValueError: the precision is unknown.
-        IndexFormatError: the folder's `index.json` is another program's.
-        TwinvecError: on leaving the block: another program wrote this index meanwhile.
-        OSError: the disk is full, or the like.
+        IndexFormatError: the folder's `index.json` was not written by twinvec.
+        TwinvecError: at the end of the block: another program replaced this index during the write.
+        OSError: writing failed, for example because the disk is full.
     """
 
     def __init__(
@@ -74,16 +74,19 @@ class IndexWriter:
         precision: Precision,
         dim: int,
         lexical: bool = True,
+        limits: Limits = Limits(),  # noqa: B008 (frozen)
     ) -> None:
         self._fingerprint = dict(fingerprint)
         self._precision = check_precision(precision)
         self._dim = dim
         self._files = NewFiles(Path(folder))
-        kinds = (*vector_kinds(precision), *_TABLES)
-        self._tables = {kind: TableWriter(self._files, kind, dim) for kind in kinds}
-        self._lines = LinesWriter(self._files)
-        self._postings = PostingsWriter(self._files) if lexical else None
-        self._previous = Previous.open(self._files.folder, self._fingerprint, self._precision, dim)
+        self._tables = {
+            kind: TableWriter(self._files, kind, dim, limits.array_bytes)
+            for kind in (*vector_kinds(precision), *_TABLES)
+        }
+        self._lines = LinesWriter(self._files, limits.documents_bytes)
+        self._postings = PostingsWriter(self._files, limits) if lexical else None
+        self._present = PresentIndex.open(Path(folder), self._fingerprint, precision, dim)
         self._ids: set[int] = set()
         self._count = 0
 
@@ -107,15 +110,14 @@ class IndexWriter:
         return self._count
 
     def find(self, texts: Sequence[str]) -> NDArray[np.int64]:
-        """Look up texts that the folder's present index has embedded already.
+        """Find the rows of texts in the folder's present index, to reuse their vectors.
 
-        An index of another fingerprint, precision or dim has none that could be taken, nor has one
-        that is damaged.
+        No text is found in an index with another fingerprint, precision or dim, or a damaged one.
 
         Returns:
-            int64 [len(texts)]: the row, for `add(stored=...)`; -1 where there is none.
+            int64 [len(texts)]: rows for `add(stored=...)`, -1 for a text that was not found.
         """
-        return self._previous.find(texts)
+        return self._present.find(texts)
 
     def add(
         self,
@@ -124,48 +126,47 @@ class IndexWriter:
         *,
         stored: NDArray[np.int64] | None = None,
     ) -> None:
-        """Append documents.
+        """Add documents.
 
         Args:
-            documents: each with an id of its own; `text` is what was embedded.
-            vectors: float32, of unit length: one for each document, or for each whose `stored` is
-                negative.
-            stored: int64 [len(documents)], as `find` gives it: the vector of that row of the
-                folder's present index is taken over unchanged, as it is stored.
+            documents: each with a unique id; `text` is the text that was encoded.
+            vectors: float32, of unit length: one for each document, or with `stored`, one for each
+                document whose row there is negative.
+            stored: int64 [len(documents)], as returned by `find`: rows of the folder's present
+                index, whose vectors are reused unchanged.
 
         Raises:
-            ValueError: an id was there before, metadata are not JSON, the vectors' shape does not
-                fit, or one is not finite or of another length; the message names the position.
-                What was added before stays.
+            ValueError: an id is in use, metadata is not JSON, the shape of the vectors is wrong,
+                or a vector is not finite or not of unit length; the message names the document or
+                row. Documents added before stay.
         """
         documents = list(documents)
         rows = np.full(len(documents), -1) if stored is None else np.asarray(stored)
         if rows.shape != (len(documents),):
-            raise ValueError(f"stored must have {len(documents)} rows, not shape {rows.shape}")
+            raise ValueError(f"stored must have {len(documents)} rows, not the shape {rows.shape}")
         new = np.flatnonzero(rows < 0)
-        checked = check_vectors(vectors, len(new), self._dim)
-        made = quantize(checked, self._precision)
+        new_arrays = quantize(check_vectors(vectors, len(new), self._dim), self._precision)
         if len(new) == len(rows):
-            self.add_stored(documents, made)
+            self.add_stored(documents, new_arrays)
             return
-        arrays = self._previous.take(np.maximum(rows, 0))
+        arrays = self._present.take(np.maximum(rows, 0))
         for kind, array in arrays.items():
-            array[new] = made[kind]
+            array[new] = new_arrays[kind]
         self.add_stored(documents, arrays)
 
     def add_stored(self, documents: Sequence[Document], arrays: Mapping[str, NDArray[Any]]) -> None:
-        """Append documents with vectors as they are stored, by kind of shard; see `add`."""
+        """Add documents with vectors as they are stored, by kind of shard; see `add`."""
         lines = [_line(self._count + i, document) for i, document in enumerate(documents)]
         ids = [text_digest(document.id) for document in documents]
-        self._check_new(documents, ids)
+        self._check_ids(documents, ids)
         if not documents:
             return
         for kind, rows in arrays.items():
             self._tables[kind].append(rows)
-        starts = [self._lines.append(line) for line in lines]
-        places = zip(starts, map(digest, lines), strict=True)
+        offsets = [self._lines.append(line) for line in lines]
+        digests = map(digest, lines)
         texts = b"".join(wide_digest(document.text) for document in documents)
-        self._tables["lines"].append(np.array(list(places), np.uint64))
+        self._tables["lines"].append(np.array(list(zip(offsets, digests, strict=True)), np.uint64))
         self._tables["ids"].append(np.array(ids, np.uint64))
         self._tables["texts"].append(np.frombuffer(texts, "<u8").reshape(-1, 2))
         if self._postings:
@@ -173,15 +174,16 @@ class IndexWriter:
                 self._postings.append(document.text)
         self._count += len(documents)
 
-    def _check_new(self, documents: Sequence[Document], ids: Sequence[int]) -> None:
-        for i, (document, one) in enumerate(zip(documents, ids, strict=True)):
-            if one in self._ids:
-                self._ids.difference_update(ids[:i])
+    def _check_ids(self, documents: Sequence[Document], digests: Sequence[int]) -> None:
+        """Note the ids; none of them if one is in use."""
+        for i, (document, id_digest) in enumerate(zip(documents, digests, strict=True)):
+            if id_digest in self._ids:
+                self._ids.difference_update(digests[:i])
                 raise ValueError(
-                    f"documents[{self._count + i}]: the id {document.id!r} was there before; give "
-                    "every document an id of its own"
+                    f"documents[{self._count + i}]: the id {document.id!r} is already in use; give "
+                    "each document a unique id"
                 )
-            self._ids.add(one)
+            self._ids.add(id_digest)
 
     def _finish(self) -> None:
         if self._fingerprint.get("parity") == "approximate":
@@ -194,8 +196,8 @@ class IndexWriter:
         self._files.commit(manifest)
 
 
-def _line(position: int, document: Document) -> bytes:
+def _line(number: int, document: Document) -> bytes:
     try:
         return to_line(document)
     except (TypeError, ValueError) as err:
-        raise ValueError(f"documents[{position}]: its metadata are not JSON ({err})") from err
+        raise ValueError(f"documents[{number}]: its metadata is not JSON ({err})") from err

@@ -26,7 +26,7 @@ from twinvec.convert.folder import convert_folder
 from twinvec.errors import ClusterError
 from twinvec.index import Document, Index
 from twinvec.index.format import wide_digest
-from twinvec.index.writing.update import _BATCH, Written, write_index
+from twinvec.index.writing.update import BATCH_DOCUMENTS, Written, write_index
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -42,7 +42,9 @@ needs_ray = pytest.mark.skipif(
 )
 TEXTS = [f"word{n % 17} word{n % 5} word{n % 3}" for n in range(700)]  # 255 of them differ
 TEXTS[300] = "word1 \ud800"
-EMBEDDED = sum(len(set(TEXTS[at : at + _BATCH])) for at in range(0, len(TEXTS), _BATCH))
+EMBEDDED = sum(
+    len(set(TEXTS[at : at + BATCH_DOCUMENTS])) for at in range(0, len(TEXTS), BATCH_DOCUMENTS)
+)
 
 
 @pytest.fixture(scope="module")
@@ -117,7 +119,10 @@ def test_another_engine_goes_on_where_one_failed(
     with pytest.raises(ClusterError):
         write(tmp_path / "index", embedder, failing)
     kept = set(TEXTS[:200])
-    left = sum(len(set(TEXTS[at : at + _BATCH]) - kept) for at in range(0, len(TEXTS), _BATCH))
+    left = sum(
+        len(set(TEXTS[at : at + BATCH_DOCUMENTS]) - kept)
+        for at in range(0, len(TEXTS), BATCH_DOCUMENTS)
+    )
     assert 0 < left < EMBEDDED - 200
     assert write(tmp_path / "index", embedder).embedded == left
     assert content(tmp_path / "index") == local
