@@ -154,7 +154,7 @@ def test_other_sessions_join_or_are_done_without(
 ) -> None:
     script = (DIST / "workers" / "session.js").read_text(encoding="utf-8")
     if fails:
-        script = script.replace("open: ({", "open: async () => { throw Error('no'); }, no: ({")
+        script += "SessionHost.prototype.open = async () => { throw Error('no'); };\n"
     folder = overlay(tmp_path, changed={"test.html": TEST_PAGE, "workers/session.js": script})
     with serving(folder) as address:
         tab = open_tab(browser, f"{address}{SUB_PATH}/")

@@ -16,11 +16,11 @@ pytestmark = pytest.mark.browser
 # Counts the runs of all session workers that are under way.
 COUNTED = """
 const underWay = new BroadcastChannel("runs");
-const run = handlers.run;
-handlers.run = async (params, report) => {
+const run = SessionHost.prototype.run;
+SessionHost.prototype.run = async function (params, report) {
   underWay.postMessage(1);
   try {
-    return await run(params, report);
+    return await run.call(this, params, report);
   } finally {
     underWay.postMessage(-1);
   }

@@ -14,22 +14,13 @@ import numpy as np
 import pytest
 from playwright.sync_api import ConsoleMessage, Error, Playwright
 
-from conftest import DIST, SUB_PATH, Tab, launch_options, overlay, serving
+from conftest import DIST, SUB_PATH, TEST_PAGE, Tab, launch_options, overlay, serving
 from twinvec import Embedder
 from twinvec.site.build import WEB
 
 pytestmark = pytest.mark.browser
 
 TEXTS = ["What is a panda?", "", "Crème brûlée: 2.5 €, 東京 👍"]
-PAGE = """<!doctype html><meta charset="utf-8"><link rel="icon" href="data:,">
-<script type="module">
-  import { pipeline } from "./twinvec.js";
-  globalThis.open = async (options) => {
-    globalThis.extractor = await pipeline("feature-extraction", null, options);
-    return extractor.versions;
-  };
-</script>"""
-
 Opened = Callable[..., Tab]
 
 
@@ -39,7 +30,7 @@ def opened(playwright: Playwright, tmp_path: Path) -> Iterator[Opened]:
     with ExitStack() as stack:
 
         def tab(*flags: str, changed: dict[str, str] | None = None) -> Tab:
-            folder = overlay(tmp_path, DIST, {"test.html": PAGE, **(changed or {})})
+            folder = overlay(tmp_path, DIST, {"test.html": TEST_PAGE, **(changed or {})})
             runtime = folder / SUB_PATH / "runtime"
             runtime.unlink()
             runtime.mkdir()
@@ -53,8 +44,8 @@ def opened(playwright: Playwright, tmp_path: Path) -> Iterator[Opened]:
             stack.callback(browser.close)
             page = browser.new_page()
             page.set_default_timeout(120_000)
-            page.goto(f"{address}{SUB_PATH}/test.html")
-            page.wait_for_function("globalThis.open !== undefined && globalThis.open.length === 1")
+            page.goto(f"{address}{SUB_PATH}/test.html?load=false")
+            page.wait_for_function("globalThis.load !== undefined")
             return Tab(page)
 
         yield tab
@@ -81,7 +72,7 @@ def assert_native(tab: Tab, embedder: Embedder) -> None:
 def test_it_gives_the_vectors_of_cpython(opened: Opened, embedder: Embedder) -> None:
     tab = opened("--enable-unsafe-webgpu")
     warned = warnings_of(tab)
-    versions = tab.page.evaluate("open({ device: 'webgpu' })")
+    versions = tab.page.evaluate("load({ device: 'webgpu' })")
     assert (versions["device"], versions["sessions"]) == ("webgpu", 1), warned
     assert 0 < versions["deviation"] <= 5e-7
     assert_native(tab, embedder)
@@ -91,7 +82,7 @@ def test_it_gives_the_vectors_of_cpython(opened: Opened, embedder: Embedder) -> 
 def test_without_an_adapter_wasm_answers(opened: Opened, embedder: Embedder) -> None:
     tab = opened()
     warned = warnings_of(tab)
-    versions = tab.page.evaluate("open({ device: 'webgpu' })")
+    versions = tab.page.evaluate("load({ device: 'webgpu' })")
     assert versions["device"] == "wasm"
     assert_native(tab, embedder)
     (warning,) = warned
@@ -103,12 +94,12 @@ def test_with_other_vectors_wasm_answers(opened: Opened, embedder: Embedder) -> 
     source = (DIST / "workers" / "session.js").read_text(encoding="utf-8")
     kept = "return { value: { dims: tensor.dims, data }"
     assert kept in source
-    wrong = f'if (provider === "webgpu") data[0] += 0.01;\n    {kept}'
+    wrong = f'if (this.#device === "webgpu") data[0] += 0.01;\n    {kept}'
     tab = opened(
         "--enable-unsafe-webgpu", changed={"workers/session.js": source.replace(kept, wrong)}
     )
     warned = warnings_of(tab)
-    versions = tab.page.evaluate("open({ device: 'webgpu' })")
+    versions = tab.page.evaluate("load({ device: 'webgpu' })")
     assert versions["device"] == "wasm"
     assert_native(tab, embedder)
     assert [text for text in warned if "ParityError" in text and "differ by" in text]
@@ -118,7 +109,7 @@ def test_weights_it_cannot_run_are_run_by_wasm(opened: Opened) -> None:
     """w8 has float16 scales, and this adapter no float16."""
     tab = opened("--enable-unsafe-webgpu")
     warned = warnings_of(tab)
-    versions = tab.page.evaluate("open({ device: 'webgpu', dtype: 'w8' })")
+    versions = tab.page.evaluate("load({ device: 'webgpu', dtype: 'w8' })")
     assert (versions["device"], versions["dtype"]) == ("wasm", "w8")
     assert [text for text in warned if "WebGPU cannot be used" in text]
 
@@ -132,4 +123,4 @@ def test_weights_it_cannot_run_are_run_by_wasm(opened: Opened) -> None:
 )
 def test_what_cannot_be_is_refused(opened: Opened, options: str, message: str) -> None:
     with pytest.raises(Error, match=f"TypeError: .*{message}"):
-        opened().page.evaluate(f"open({options})")
+        opened().page.evaluate(f"load({options})")

@@ -6,7 +6,7 @@
  *
  * @import { SessionMethods } from "../wire/protocol.js"
  * @import { Handlers } from "../wire/server.js"
- * @import { Device } from "../wire/types.js"
+ * @import { Device, Weights } from "../wire/types.js"
  * @typedef {typeof import("onnxruntime-web")} OnnxRuntime
  */
 
@@ -54,15 +54,20 @@ class SessionHost {
       path: file.path,
       data: await fetchVerified(file, report),
     }));
-    return this.open({ weights: await Promise.all(loading) });
+    return this.#openSession(await Promise.all(loading));
+  }
+
+  /** @type {Handlers<SessionMethods>["open"]} */
+  async open({ weights }) {
+    return this.#openSession(weights);
   }
 
   /**
    * Open a session, and give the weights back for the next one.
    *
-   * @param {Parameters<SessionMethods["open"]>[0]} params
+   * @param {Weights[]} weights  the ONNX file, then its external data
    */
-  async open({ weights }) {
+  async #openSession(weights) {
     const ort = await this.#runtime();
     const [onnx, ...external] = weights;
     if (!onnx) throw new Error("a session needs an ONNX file");
