@@ -48,8 +48,8 @@ def to_line(document: Document) -> bytes:
     Raises:
         TypeError, ValueError: the metadata is not JSON.
     """
-    block = {"id": document.id, "text": document.text, "metadata": document.metadata}
-    return json.dumps(block, allow_nan=False).encode()  # ASCII: UTF-8 has no lone surrogates
+    fields = {"id": document.id, "text": document.text, "metadata": document.metadata}
+    return json.dumps(fields, allow_nan=False).encode()  # ASCII: UTF-8 has no lone surrogates
 
 
 class Documents(Protocol):

@@ -192,7 +192,7 @@ class Manifest:
 
     @property
     def lexical(self) -> bool:
-        """Whether the index has terms and postings."""
+        """True if the index has terms and postings."""
         return "lengths" in self.shards
 
     def to_json(self) -> bytes:
@@ -208,8 +208,8 @@ class Manifest:
             IndexFormatError: it has another version, or is damaged; the message describes how.
         """
         try:
-            block = json.loads(content)
-            version = block["version"]
+            values = json.loads(content)
+            version = values["version"]
         except (ValueError, KeyError, TypeError) as err:
             raise IndexFormatError(
                 f"{MANIFEST} is damaged, or the server sent another page in its place. {DAMAGED}"
@@ -221,13 +221,13 @@ class Manifest:
             )
         try:
             manifest = cls(
-                dict(block["fingerprint"]),
-                check_precision(block["precision"]),
-                int(block["dim"]),
-                int(block["count"]),
+                dict(values["fingerprint"]),
+                check_precision(values["precision"]),
+                int(values["dim"]),
+                int(values["count"]),
                 {
                     kind: [Shard(**shard) for shard in group]
-                    for kind, group in block["shards"].items()
+                    for kind, group in values["shards"].items()
                 },
             )
             manifest._check()

@@ -19,8 +19,8 @@ The scan depends on the precision:
 Signs are packed into 64-bit words and stored by column, [dim / 64, rows], so that each operation
 runs over contiguous memory.
 
-NumPy in the page lacks `numpy.ma`, so nothing here may use what needs it: `np.isin`, `np.unique`,
-`np.median`.
+NumPy in the page lacks `numpy.ma`, which `np.isin`, `np.unique` and `np.median` import. So neither
+this module nor any other that runs in the page may call them.
 """
 
 from __future__ import annotations

@@ -80,7 +80,7 @@ class UrlStore:
             with urlopen(request, timeout=TIMEOUT_SECONDS) as response:
                 return response.status, response.read()
         except HTTPError as err:
-            if err.code == 416:  # the file is too short: get all of it, so that its hash is checked
+            if err.code == 416:  # the file is too short: read the whole file, to report its hash
                 return self._get(file)
             raise DownloadError(
                 f"{self._url}{file}: the server answered {err.code}; check that the whole index "

@@ -41,8 +41,8 @@ class Journal:
     def __init__(self, file: Path, fingerprint: Mapping[str, Any], dim: int) -> None:
         self._file = file
         self._row = np.dtype([("digest", "V16"), ("vector", "<f4", (dim,))])
-        block = json.dumps(fingerprint, sort_keys=True).encode()
-        self._header = _MAGIC + hashlib.sha256(block).digest()
+        canonical = json.dumps(fingerprint, sort_keys=True).encode()
+        self._header = _MAGIC + hashlib.sha256(canonical).digest()
         self._stream: BinaryIO | None = None
         self.reread()
 

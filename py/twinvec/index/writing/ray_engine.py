@@ -1,12 +1,12 @@
-"""Embedding on a Ray cluster: texts go out in blocks, their vectors come back in any order.
+"""Encoding on a Ray cluster: texts are sent in batches, vectors return in any order.
 
-Ray Data keeps a pool of actors, each with an `Embedder` of its own, and gives what a worker that
-died had in hand to another one. Neither order nor repetition matters: a vector is known by the
-digest of its text (see `journal`), and the index is written from those afterwards, by the same
-code as without Ray. Runs are of one text each, so a vector does not depend on its block.
+Ray Data keeps a pool of actors, each with its own `Embedder`. When a worker dies, another one takes
+over its batch. Neither order nor repetition matters: a vector is found by the digest of its text
+(see `journal`), and the index is written afterwards by the same code as without Ray. Each text has
+its own run, so a vector does not depend on its batch.
 
-Files are read and cut where the command runs: that takes a small part of the time, and so the
-workers need to see no files but the model's.
+Files are read and cut into passages where the command runs, which takes a small part of the time.
+So the workers need no files but the model's.
 """
 
 from __future__ import annotations
@@ -37,32 +37,36 @@ if TYPE_CHECKING:
 
     from twinvec.embedder import Embedder
 
-__all__ = ["RayEngine"]
+BATCH_TEXTS = 256
+"""Some seconds of work for one core, which are lost with a worker."""
 
-_BLOCK = 256
-"""Passages: some seconds of one core's work, which are lost with a worker."""
-
-_MODEL = (
-    "Every machine of the cluster must be able to open the model: give its name on the Hugging "
-    "Face Hub, or a folder that all of them see under the same path."
+_MODEL_ADVICE = (
+    "Every machine of the cluster must be able to open the model: use its name on the Hugging Face "
+    "Hub, or a folder that all machines see under the same path."
 )
-_TWINVEC = (
-    "What was embedded is kept; run the same command to go on. Every machine of the cluster needs "
-    "the same Python, twinvec and Ray: pip install 'twinvec[ray]'"
+_CLUSTER_ADVICE = (
+    "Vectors computed so far are saved; run again to resume. Every machine of the cluster needs "
+    "the same versions of Python, twinvec and Ray: pip install 'twinvec[ray]'"
 )
 
 
 class RayEngine:
-    """Embeds documents on a Ray cluster: a function for `write_index`.
+    """Encodes documents on a Ray cluster: an engine for `write_index`, and a context manager.
 
-    A context manager: inside, the cluster is joined, or a local one runs.
+    ::
+
+        def open_embedder():
+            return Embedder.from_pretrained(name)
+
+        with RayEngine(open_embedder, embedder.fingerprint, workers=4) as engine:
+            write_index(documents, folder, embedder, engine=engine)
 
     Args:
-        open_embedder: called once by every worker, where that runs.
-        fingerprint: what the workers' embedders must have.
-        address: of a cluster, `host:port` of its head or `auto` on one of its machines; None for
-            one on this machine that ends with the block.
-        workers: actors, each with one core; None for as many as the cluster has cores.
+        open_embedder: called once by every worker, on its machine.
+        fingerprint: that the workers' embedders must have.
+        address: `host:port` of the cluster's head, or `auto` on one of its machines; None starts a
+            local cluster, which ends with the block.
+        workers: number of actors, one core each; None for the number of cores in the cluster.
     """
 
     def __init__(
@@ -75,13 +79,13 @@ class RayEngine:
     ) -> None:
         self._worker = (open_embedder, dict(fingerprint))
         self._address, self._workers = address, workers
-        self._stdout = redirect_stdout(sys.stderr)  # where Ray tells of workers that died
+        self._stdout = redirect_stdout(sys.stderr)  # Ray reports dead workers there
 
     def __enter__(self) -> Self:
-        """Join the cluster.
+        """Join the cluster, or start a local one.
 
         Raises:
-            NoClusterError: it cannot be reached, or a local one does not start.
+            NoClusterError: it cannot be reached, or does not start.
         """
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # Ray would report to its makers
         options: dict[str, Any] = {"address": self._address}
@@ -90,11 +94,11 @@ class RayEngine:
         try:
             _check_reachable(self._address)
             ray.init(**options, logging_level="error", log_to_driver=False)
-        except Exception as err:  # Ray raises much, RuntimeError and ConnectionError among it
-            place = self._address or "this machine"
+        except Exception as err:  # Ray raises many kinds, RuntimeError and ConnectionError included
             raise NoClusterError(
-                f"no Ray cluster at {place}: {err}. Start one with `ray start --head`, and name "
-                "its address. If it asks for a token, set RAY_AUTH_MODE=token"
+                f"no Ray cluster at {self._address or 'this machine'}: {err}. Start one with "
+                "`ray start --head`, and name its address. If it asks for a token, set "
+                "RAY_AUTH_MODE=token"
             ) from err
         self._stdout.__enter__()
         return self
@@ -109,43 +113,41 @@ class RayEngine:
         self._stdout.__exit__(kind, error, trace)
 
     def __call__(self, texts: Iterable[str]) -> Iterator[tuple[list[bytes], NDArray[np.float32]]]:
-        """Embed documents.
+        """Encode texts as documents.
 
-        The texts are put into Ray's object store first, which moves to the disk what exceeds its
-        memory; vectors are given as they come.
+        The texts are put into Ray's object store first, which moves to disk whatever exceeds its
+        memory. Vectors are yielded as they arrive.
 
         Yields:
-            digests of some of the texts, as `wide_digest` makes them, and their vectors, float32
-            [digests, dim].
+            wide digests of some of the texts, and their vectors, float32 [digests, dim].
 
         Raises:
-            ClusterError: a worker cannot open the model, or fails otherwise; one that dies is
-                replaced.
+            ClusterError: a worker cannot open the model, or fails. A worker that dies is replaced.
         """
         ray.data.DataContext.get_current().enable_progress_bars = False
         logging.getLogger("ray.data").setLevel(logging.ERROR)
-        blocks = [ray.put(block) for block in _blocks(texts)]
+        batches = [ray.put(batch) for batch in _batches(texts)]
         workers = self._workers or int(ray.cluster_resources().get("CPU", 1))
-        made = ray.data.from_arrow_refs(blocks).map_batches(
+        dataset = ray.data.from_arrow_refs(batches).map_batches(
             _Worker,
             fn_constructor_args=self._worker,
-            batch_size=None,  # a block as it is
+            batch_size=None,  # batches keep their size
             batch_format="pyarrow",
-            compute=ray.data.ActorPoolStrategy(size=min(workers, len(blocks))),
+            compute=ray.data.ActorPoolStrategy(size=min(workers, len(batches))),
             num_cpus=1,
         )
         try:
-            for block in made.iter_batches(batch_size=None, batch_format="pyarrow"):
-                yield _vectors(block)
+            for table in dataset.iter_batches(batch_size=None, batch_format="pyarrow"):
+                yield _vectors(table)
         except RayError as err:
-            raise ClusterError(f"a worker failed: {err}. {_TWINVEC}") from err
+            raise ClusterError(f"a worker failed: {err}. {_CLUSTER_ADVICE}") from err
 
 
 class _Worker:
-    """What an actor does: opens the model once, and embeds blocks.
+    """An actor: opens the model once, and encodes batches.
 
-    That it cannot open the model is told in the place of vectors, since an exception would come
-    back as pages of Ray's own calls.
+    A model that cannot be opened is reported in place of vectors, since an exception would come
+    with pages of Ray's own calls.
     """
 
     def __init__(self, open_embedder: Callable[[], Embedder], fingerprint: dict[str, Any]) -> None:
@@ -155,33 +157,34 @@ class _Worker:
         except (TwinvecError, OSError, ValueError) as err:
             self._problem = f"{type(err).__name__}: {err}"
             return
-        found = self._embedder.fingerprint
-        differing = [key for key, value in fingerprint.items() if found.get(key) != value]
+        own = self._embedder.fingerprint
+        differing = [key for key, value in fingerprint.items() if own.get(key) != value]
         if differing:
-            self._problem = f"it opened a model of other {', '.join(differing)}"
+            self._problem = f"its model differs in {', '.join(differing)}"
 
-    def __call__(self, block: pa.Table) -> pa.Table:
+    def __call__(self, batch: pa.Table) -> pa.Table:
         if self._problem:
             host = socket.gethostname()
-            return _table([b""], [b""], f"the worker on {host} has not the model: {self._problem}")
-        texts = [text.decode("utf-8", "surrogatepass") for text in block["text"].to_pylist()]
-        # One at a time, so that a worker keeps to its one core: the session has a thread for each.
+            problem = f"the worker on {host} cannot open the model: {self._problem}"
+            return _table([b""], [b""], problem)
+        texts = [text.decode("utf-8", "surrogatepass") for text in batch["text"].to_pylist()]
+        # One text a call, so that the worker uses one core: the session has a thread for each text.
         vectors = [self._embedder.encode_document([text]) for text in texts]
         return _table(map(wide_digest, texts), [vector.tobytes() for vector in vectors], None)
 
 
 def _check_reachable(address: str | None) -> None:
-    """Spare the minutes that Ray tries for; it ends the process afterwards."""
+    """Fail at once where Ray would try for minutes, and then end the process."""
     host, colon, port = (address or "").rpartition(":")
     if colon:
         socket.create_connection((host, int(port)), timeout=10).close()
 
 
-def _blocks(texts: Iterable[str]) -> Iterator[pa.Table]:
-    """Put texts into blocks, as bytes: Arrow's strings cannot hold lone surrogates."""
-    left = iter(texts)
-    while some := [text.encode("utf-8", "surrogatepass") for text in islice(left, _BLOCK)]:
-        yield pa.table({"text": pa.array(some, pa.binary())})
+def _batches(texts: Iterable[str]) -> Iterator[pa.Table]:
+    """Yield texts in batches, as bytes: Arrow's strings cannot hold lone surrogates."""
+    encoded = (text.encode("utf-8", "surrogatepass") for text in texts)
+    while batch := list(islice(encoded, BATCH_TEXTS)):
+        yield pa.table({"text": pa.array(batch, pa.binary())})
 
 
 def _table(digests: Iterable[bytes], vectors: list[bytes], problem: str | None) -> pa.Table:
@@ -193,10 +196,10 @@ def _table(digests: Iterable[bytes], vectors: list[bytes], problem: str | None) 
     return pa.table(columns)
 
 
-def _vectors(block: pa.Table) -> tuple[list[bytes], NDArray[np.float32]]:
-    for problem in block["problem"].unique().to_pylist():
+def _vectors(table: pa.Table) -> tuple[list[bytes], NDArray[np.float32]]:
+    for problem in table["problem"].unique().to_pylist():
         if problem:
-            raise ClusterError(f"{problem}. {_MODEL}")
-    digests = block["digest"].to_pylist()
-    vectors = np.frombuffer(b"".join(block["vector"].to_pylist()), np.float32)
+            raise ClusterError(f"{problem}. {_MODEL_ADVICE}")
+    digests = table["digest"].to_pylist()
+    vectors = np.frombuffer(b"".join(table["vector"].to_pylist()), np.float32)
     return digests, vectors.reshape(len(digests), -1)

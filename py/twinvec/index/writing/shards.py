@@ -36,7 +36,7 @@ _DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 @dataclass(frozen=True)
 class Limits:
-    """Sizes of shards, and of what a writer holds in memory.
+    """Sizes of shards, and of the data that a writer holds in memory.
 
     Attributes:
         array_bytes: of a shard that is loaded whole.
@@ -64,10 +64,10 @@ def check_manifest(folder: Path) -> None:
     except FileNotFoundError:
         return
     try:
-        block = json.loads(content)
+        values = json.loads(content)
     except ValueError:
-        block = None
-    if not (isinstance(block, dict) and {"version", "shards"} <= block.keys()):
+        values = None
+    if not (isinstance(values, dict) and {"version", "shards"} <= values.keys()):
         raise IndexFormatError(
             f"{folder / MANIFEST} would be replaced, but it is damaged, or twinvec did not write "
             "it; move it away, or choose another folder"

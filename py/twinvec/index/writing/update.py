@@ -12,7 +12,7 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from functools import partial
 from itertools import islice
-from typing import IO, TYPE_CHECKING, TypeAlias
+from typing import IO, TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from filelock import FileLock, Timeout
@@ -25,7 +25,7 @@ from twinvec.index.writing.shards import check_manifest, naming_full_disk
 from twinvec.index.writing.writer import IndexWriter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from twinvec.index.format import Precision
 
     Vectors: TypeAlias = tuple[list[bytes], NDArray[np.float32]]
+    # Takes texts; returns wide digests and vectors, float32 [n, dim], in any order.
     Engine: TypeAlias = Callable[[Iterable[str]], Iterable[Vectors]]
 
 BATCH_DOCUMENTS = 256  # encoded between two writes to the disk: a crash loses some seconds of work
@@ -75,15 +76,14 @@ def write_index(
     folder or into it.
 
     Args:
-        documents: read to the end before any text is encoded, so that errors in them come first.
+        documents: read to the end before any text is encoded.
         folder: created if missing; its present index stays intact until the new one is complete.
         embedder: encodes the texts as documents.
         precision: as in `Index.build`; None keeps that of the present index.
         lexical: as in `IndexWriter`.
-        engine: encodes texts in place of the embedder, with the same fingerprint: a function that
-            takes texts, and returns wide digests with vectors, float32 [n, dim], in any order.
-        on_read: called after each document with the number read so far.
-        on_embed: called with the number of texts encoded so far, and the number of all to encode.
+        engine: encodes the texts elsewhere, with the embedder's fingerprint; see `Engine`.
+        on_read: called with the number of documents read so far.
+        on_embed: called with the number of texts encoded so far, and of all to encode.
         batch_documents: number of documents between two writes to the disk.
 
     Raises:
@@ -94,16 +94,8 @@ def write_index(
         OSError: writing failed, for example because the disk is full.
     """
     folder = folder.resolve()
-    check_manifest(folder)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    dim, fingerprint = embedder.info.dim, embedder.fingerprint
-    part = folder.with_name(f"{folder.name}.part")
-    with (
-        _locked(folder),
-        naming_full_disk(folder.parent),
-        closing(Journal(part, fingerprint, dim)) as journal,
-        tempfile.TemporaryFile("w+", encoding="utf-8", dir=folder.parent) as spool,
-    ):
+    fingerprint, dim = embedder.fingerprint, embedder.info.dim
+    with _workspace(folder, fingerprint, dim) as (journal, spool):
         count = _read_all(documents, spool, on_read)
         precision = precision or _present_precision(folder) or precision_for(count)
         with IndexWriter(
@@ -114,6 +106,23 @@ def write_index(
             run.write_all()
         journal.discard()
     return Written(count, embedded, precision)
+
+
+@contextmanager
+def _workspace(
+    folder: Path, fingerprint: Mapping[str, Any], dim: int
+) -> Iterator[tuple[Journal, IO[str]]]:
+    """Lock a folder's index, and open the files beside it: a journal, and one for documents."""
+    check_manifest(folder)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    part = folder.with_name(f"{folder.name}.part")
+    with (
+        _locked(folder),
+        naming_full_disk(folder.parent),
+        closing(Journal(part, fingerprint, dim)) as journal,
+        tempfile.TemporaryFile("w+", encoding="utf-8", dir=folder.parent) as spool,
+    ):
+        yield journal, spool
 
 
 def _read_all(

@@ -1,6 +1,6 @@
-"""An index whose vectors were made elsewhere is the one that is made here, byte for byte.
+"""An index whose texts were encoded on a cluster has the same bytes as one encoded here.
 
-What needs Ray is skipped where that is not installed, as after the README's two commands.
+Tests that need Ray are skipped where it is not installed.
 """
 
 from __future__ import annotations
@@ -9,13 +9,12 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
@@ -25,22 +24,19 @@ from twinvec.cli import main
 from twinvec.convert.folder import convert_folder
 from twinvec.errors import ClusterError
 from twinvec.index import Document, Index
-from twinvec.index.format import wide_digest
 from twinvec.index.writing.update import BATCH_DOCUMENTS, Written, write_index
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from twinvec.index.writing.ray_engine import RayEngine
     from twinvec.index.writing.update import Engine
 
-pytestmark = pytest.mark.filterwarnings(  # Ray's own, of settings that nobody set
+pytestmark = pytest.mark.filterwarnings(  # from Ray itself
     "ignore:`use_.*` is deprecated:DeprecationWarning"
 )
 needs_ray = pytest.mark.skipif(
     find_spec("ray") is None, reason="Ray is not installed: pip install 'twinvec[ray]'"
 )
-TEXTS = [f"word{n % 17} word{n % 5} word{n % 3}" for n in range(700)]  # 255 of them differ
+TEXTS = [f"word{n % 17} word{n % 5} word{n % 3}" for n in range(700)]  # 255 distinct ones
 TEXTS[300] = "word1 \ud800"
 EMBEDDED = sum(
     len(set(TEXTS[at : at + BATCH_DOCUMENTS])) for at in range(0, len(TEXTS), BATCH_DOCUMENTS)
@@ -60,7 +56,7 @@ def embedder(model: str) -> Embedder:
 
 @pytest.fixture
 def local(tmp_path: Path, embedder: Embedder) -> dict[str, bytes]:
-    """The index's files as they are without an engine."""
+    """Files of an index written without an engine."""
     assert write(tmp_path / "local", embedder).embedded == EMBEDDED
     return content(tmp_path / "local")
 
@@ -80,54 +76,6 @@ def run(*arguments: str) -> Result:
     return CliRunner().invoke(main, ["index", *arguments])
 
 
-def elsewhere(embedder: Embedder, size: int) -> Engine:
-    """An engine whose blocks come back in disorder, and some of them twice."""
-
-    def made(texts: Iterable[str]) -> Iterator[tuple[list[bytes], NDArray[np.float32]]]:
-        given = list(texts)
-        blocks = [given[at : at + size] for at in range(0, len(given), size)]
-        for block in reversed([*blocks, blocks[1]]):
-            yield [wide_digest(text) for text in block], embedder.encode_document(block)
-
-    return made
-
-
-def test_order_and_repetition_of_blocks_do_not_matter(
-    tmp_path: Path, embedder: Embedder, local: dict[str, bytes]
-) -> None:
-    assert write(tmp_path / "index", embedder, elsewhere(embedder, 100)).embedded == EMBEDDED
-    assert content(tmp_path / "index") == local
-    assert not (tmp_path / "index.part").exists()
-
-
-def test_what_is_there_is_not_given_to_the_engine(tmp_path: Path, embedder: Embedder) -> None:
-    def never(texts: Iterable[str]) -> Iterator[tuple[list[bytes], NDArray[np.float32]]]:
-        raise AssertionError(list(texts))
-
-    write(tmp_path / "index", embedder)
-    assert write(tmp_path / "index", embedder, never).embedded == 0
-
-
-def test_another_engine_goes_on_where_one_failed(
-    tmp_path: Path, embedder: Embedder, local: dict[str, bytes]
-) -> None:
-    def failing(texts: Iterable[str]) -> Iterator[tuple[list[bytes], NDArray[np.float32]]]:
-        block = [text for text, _ in zip(texts, range(200), strict=False)]
-        yield [wide_digest(text) for text in block], embedder.encode_document(block)
-        raise ClusterError("all machines are gone")
-
-    with pytest.raises(ClusterError):
-        write(tmp_path / "index", embedder, failing)
-    kept = set(TEXTS[:200])
-    left = sum(
-        len(set(TEXTS[at : at + BATCH_DOCUMENTS]) - kept)
-        for at in range(0, len(TEXTS), BATCH_DOCUMENTS)
-    )
-    assert 0 < left < EMBEDDED - 200
-    assert write(tmp_path / "index", embedder).embedded == left
-    assert content(tmp_path / "index") == local
-
-
 def test_options_of_ray_without_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "a.txt").write_text("a", encoding="utf-8")
     arguments = (str(tmp_path / "a.txt"), "-o", str(tmp_path / "out"))
@@ -139,10 +87,10 @@ def test_options_of_ray_without_it(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert "--engine ray needs Ray Data: pip install 'twinvec[ray]'" in answer.stderr
 
 
-def on_ray(opened: Callable[[], Embedder], embedder: Embedder, **options: Any) -> RayEngine:
+def on_ray(open_embedder: Callable[[], Embedder], embedder: Embedder, **options: Any) -> RayEngine:
     from twinvec.index.writing.ray_engine import RayEngine
 
-    return RayEngine(opened, embedder.fingerprint, workers=2, **options)
+    return RayEngine(open_embedder, embedder.fingerprint, workers=2, **options)
 
 
 @needs_ray
@@ -163,33 +111,33 @@ def test_the_command_writes_the_same_index(tmp_path: Path, model: str) -> None:
 
 
 @needs_ray
-def test_a_killed_worker_neither_loses_nor_repeats_a_passage(
+def test_a_killed_worker_neither_loses_nor_repeats_a_text(
     tmp_path: Path,
     model: str,
     embedder: Embedder,
     local: dict[str, bytes],
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    mark = tmp_path / "killed"
+    sentinel = tmp_path / "killed"
 
     class Dying(Embedder):
-        """Ends its process amid a block, the first time that it sees this text."""
+        """Ends its process at a certain text, the first time."""
 
         def encode_document(self, texts: Any, **options: Any) -> Any:
-            if texts == [TEXTS[300]] and not mark.exists():
-                mark.touch()
+            if texts == [TEXTS[300]] and not sentinel.exists():
+                sentinel.touch()
                 os.kill(os.getpid(), signal.SIGKILL)
             return super().encode_document(texts, **options)
 
     with on_ray(lambda: Dying.from_pretrained(model), embedder) as engine:
         assert write(tmp_path / "index", embedder, engine).embedded == EMBEDDED
-    assert mark.exists()
+    assert sentinel.exists()
     assert capsys.readouterr().out == ""  # a report in JSON goes there
     assert content(tmp_path / "index") == local
 
 
 @needs_ray
-def test_a_worker_without_the_model_tells_what_to_do(
+def test_a_worker_without_the_model_is_an_error_with_advice(
     tmp_path: Path, model: str, embedder: Embedder
 ) -> None:
     nowhere = str(tmp_path / "nowhere")
@@ -198,19 +146,19 @@ def test_a_worker_without_the_model_tells_what_to_do(
         pytest.raises(ClusterError) as caught,
     ):
         write(tmp_path / "index", embedder, engine)
-    assert "has not the model: ModelNotFoundError: " in str(caught.value)
-    assert "a folder that all of them see under the same path" in str(caught.value)
+    assert "cannot open the model: ModelNotFoundError: " in str(caught.value)
+    assert "a folder that all machines see under the same path" in str(caught.value)
     shorter = partial(Embedder.from_pretrained, model, max_length=4)
     with (
         on_ray(shorter, embedder) as engine,
-        pytest.raises(ClusterError, match="opened a model of other max_length"),
+        pytest.raises(ClusterError, match="its model differs in max_length"),
     ):
         write(tmp_path / "index", embedder, engine)
 
 
 @needs_ray
 @pytest.mark.parametrize("address", ["127.0.0.1:1", "auto"])
-def test_a_cluster_that_is_not_there(embedder: Embedder, address: str) -> None:
+def test_a_missing_cluster_is_an_error(embedder: Embedder, address: str) -> None:
     with (
         pytest.raises(ClusterError, match=r"no Ray cluster at .* `ray start --head`"),
         on_ray(lambda: embedder, embedder, address=address),

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -13,7 +14,12 @@ from filelock import FileLock
 
 from indexes import DIM, FINGERPRINT, content
 from twinvec import Document, Index, TwinvecError, normalize
+from twinvec.errors import ClusterError
+from twinvec.index.format import wide_digest
 from twinvec.index.writing.update import Written, write_index
+
+if TYPE_CHECKING:
+    from twinvec.index.writing.update import Engine
 
 TEXTS = [f"text {n % 9}" for n in range(20)]
 
@@ -140,3 +146,49 @@ def test_two_runs_cannot_write_one_index_at_once(tmp_path: Path) -> None:
 def test_a_drive_without_locks_is_written(tmp_path: Path) -> None:
     (tmp_path / ".index.twinvec-lock").mkdir()  # cannot be locked either
     assert write(tmp_path / "index", FakeEmbedder()).embedded == 20
+
+
+def engine_in_disorder(embedder: FakeEmbedder) -> Engine:
+    """Encode in batches that arrive in reverse, one of them twice."""
+
+    def engine(texts: Iterable[str]) -> Iterator[tuple[list[bytes], Any]]:
+        all_texts = list(texts)
+        batches = [all_texts[start : start + 3] for start in range(0, len(all_texts), 3)]
+        for batch in reversed([*batches, batches[1]]):
+            vectors = embedder.encode_document(batch, progress=lambda *_: None)
+            yield [wide_digest(text) for text in batch], vectors
+
+    return engine
+
+
+def test_an_engine_may_return_vectors_in_any_order_and_repeated(tmp_path: Path) -> None:
+    here, there = FakeEmbedder(), FakeEmbedder()
+    expected = write(tmp_path / "here", here)
+    assert write(tmp_path / "there", here, engine=engine_in_disorder(there)) == expected
+    assert content(tmp_path / "there") == content(tmp_path / "here")
+    assert here.encoded == TEXTS
+    assert len(there.encoded) == len(TEXTS) + 3
+    assert not (tmp_path / "there.part").exists()
+
+
+def test_an_engine_receives_only_missing_texts(tmp_path: Path) -> None:
+    def never(texts: Iterable[str]) -> Iterator[tuple[list[bytes], Any]]:
+        raise AssertionError(list(texts))
+
+    write(tmp_path / "index", FakeEmbedder())
+    assert write(tmp_path / "index", FakeEmbedder(), engine=never).embedded == 0
+
+
+def test_a_run_without_the_engine_continues_one_whose_engine_failed(tmp_path: Path) -> None:
+    def failing(texts: Iterable[str]) -> Iterator[tuple[list[bytes], Any]]:
+        batch = list(islice(texts, 7))
+        vectors = FakeEmbedder().encode_document(batch, progress=lambda *_: None)
+        yield [wide_digest(text) for text in batch], vectors
+        raise ClusterError("all machines are gone")
+
+    texts = [f"text {n}" for n in range(20)]
+    with pytest.raises(ClusterError):
+        write(tmp_path / "index", FakeEmbedder(), texts, engine=failing)
+    assert write(tmp_path / "index", FakeEmbedder(), texts).embedded == 13
+    write(tmp_path / "whole", FakeEmbedder(), texts)
+    assert content(tmp_path / "index") == content(tmp_path / "whole")
