@@ -23,7 +23,7 @@ from twinvec import Embedder
 from twinvec.catalog.pins import EMBEDDED
 
 REAL, QUERIES, K = 60_000, 50, 10
-SETTLED = 3000  # milliseconds, after which memory is told
+SETTLE_MS = 3000  # before memory is measured
 WRITER = Path(__file__).with_name("write_index.py")
 
 OPEN = """async (name) => {
@@ -32,26 +32,26 @@ OPEN = """async (name) => {
   return (performance.now() - start) / 1000;
 }"""
 SEARCH = """async ([queries, k]) => {
-  const found = [];
+  const results = [];
   for (const query of queries) {
     const start = performance.now();
     const hits = await index.searchVector(new Float32Array(query), { k });
-    found.push([performance.now() - start, hits.map(({ position }) => position)]);
+    results.push([performance.now() - start, hits.map(({ position }) => position)]);
   }
-  return found;
+  return results;
 }"""
 
 
 class Corpus:
-    """Real vectors, queries, and the nearest of any number of them."""
+    """Real vectors and queries, and the nearest vectors to each query."""
 
     def __init__(self, folder: Path) -> None:
         texts = paragraphs(REAL + 8 * QUERIES)
         embedder = Embedder.from_pretrained(EMBEDDED.name, max_length=64)
         self.real = embedded(texts[:REAL], embedder, "passages")
-        # The beginning of a paragraph that is not in the index.
-        asked = [" ".join(text.split()[:10]) for text in texts[REAL:]]
-        self.queries = embedded(asked, embedder, "queries")[:QUERIES]
+        # Queries are the first words of paragraphs outside the index.
+        beginnings = [" ".join(text.split()[:10]) for text in texts[REAL:]]
+        self.queries = embedded(beginnings, embedder, "queries")[:QUERIES]
         embedder.close()
         folder.mkdir(parents=True)
         self.file = folder / "real.npy"
@@ -61,29 +61,28 @@ class Corpus:
         self.file.with_suffix(".json").write_text(setting, encoding="utf-8")
 
     def nearest(self, count: int) -> list[set[int]]:
-        """Find the exact `K` nearest of each query among so many, and what is as near as the last.
+        """Find the rows of the `K` nearest vectors to each query, and of ties, among the first rows.
 
-        Paragraphs whose first 64 tokens are the same have equal vectors.
+        Paragraphs with the same first 64 tokens have equal vectors.
         """
         scores = np.concatenate([batch @ self.queries.T for batch in grown(self.real, count)])
         last = np.partition(scores, count - K, axis=0)[count - K]
         return [set(np.flatnonzero(column).tolist()) for column in (scores >= last - 1e-6).T]
 
     def write(self, folder: Path, count: int, precision: str, *, lexical: bool) -> dict[str, Any]:
-        """Write an index in a process of its own; seconds, its peak memory, bytes on disk."""
+        """Write an index in a process of its own; return seconds, peak memory and bytes on disk."""
         options = json.dumps({"precision": precision, "lexical": lexical})
-        places = map(str, (WRITER, folder, self.file, count))
-        command = [sys.executable, *places, options]
+        command = [sys.executable, *map(str, (WRITER, folder, self.file, count)), options]
         answer = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
-        found: dict[str, Any] = json.loads(answer.stdout)
-        return found
+        report: dict[str, Any] = json.loads(answer.stdout)
+        return report
 
 
 def measure(playwright: Playwright, folder: Path, *, quick: bool) -> dict[str, Any]:
-    """Measure every size and precision, each in a browser of its own."""
+    """Measure every size and precision, each in its own browser."""
     corpus = Corpus(folder / "corpus")
     few, many = (20_000, 60_000) if quick else (100_000, 1_000_000)
-    found: dict[str, Any] = {}
+    measured: dict[str, Any] = {}
     with site(folder / "site") as (address, public):
         for count in (REAL, few, many):
             nearest = corpus.nearest(count)
@@ -94,21 +93,21 @@ def measure(playwright: Playwright, folder: Path, *, quick: bool) -> dict[str, A
                 lexical = count == many and precision == "int8"
                 written = corpus.write(public / name, count, precision, lexical=lexical)
                 with web.launched(playwright) as browser:
-                    figures = one(browser, address, name, corpus.queries, nearest)
-                shown = {
+                    figures = measure_index(browser, address, name, corpus.queries, nearest)
+                writing = {
                     "written, MB": written["bytes"] / 1e6,
                     "writer's peak, MB": written["peak"] / 1e6,
                 }
-                found[f"{count:,} passages, {precision}"] = figures | shown
+                measured[f"{count:,} passages, {precision}"] = figures | writing
         with web.launched(playwright) as browser:
-            figures = peer(browser, address, public, corpus, few)
-        found[f"{few:,} passages, hnswlib-wasm"] = figures
-    return found
+            figures = measure_peer(browser, address, public, corpus, few)
+        measured[f"{few:,} passages, hnswlib-wasm"] = figures
+    return measured
 
 
 @contextmanager
 def site(folder: Path) -> Iterator[tuple[str, Path]]:
-    """Serve the built site with the peer's page in it."""
+    """Serve the built site, with the peer's page added."""
     with serving_tests(folder) as address:
         public = folder / SUB_PATH
         (public / "peers").mkdir()
@@ -117,39 +116,39 @@ def site(folder: Path) -> Iterator[tuple[str, Path]]:
         yield address, public
 
 
-def one(
+def measure_index(
     browser: Browser,
     address: str,
     name: str,
     queries: NDArray[np.float32],
     nearest: list[set[int]],
 ) -> dict[str, Any]:
-    """Open one index and search it: first its documents have to be read, then they are at hand."""
+    """Open an index and search it twice: the second time its documents are in memory."""
     tab = open_tab(browser, address)
     tab.page.set_default_timeout(600_000)
     tab.encode(["both sessions are up"] * 64)
-    tab.page.wait_for_timeout(SETTLED)
+    tab.page.wait_for_timeout(SETTLE_MS)
     before = web.renderer_memory(browser)
     opened = tab.page.evaluate(OPEN, name)
     tab.page.evaluate(SEARCH, [queries[:1].tolist(), K])
     first = tab.page.evaluate(SEARCH, [queries.tolist(), K])
-    again = tab.page.evaluate(SEARCH, [queries.tolist(), K])
-    tab.page.wait_for_timeout(SETTLED)
+    second = tab.page.evaluate(SEARCH, [queries.tolist(), K])
+    tab.page.wait_for_timeout(SETTLE_MS)
     return {
-        "search, ms": _median(again),
+        "search, ms": _median(second),
         "search and read 10 documents, ms": _median(first),
-        "recall@10": _recall(again, nearest),
+        "recall@10": _recall(second, nearest),
         "opened in, s": opened,
         "memory, MB": (web.renderer_memory(browser) - before) / 1e6,
     }
 
 
-def peer(
+def measure_peer(
     browser: Browser, address: str, public: Path, corpus: Corpus, count: int
 ) -> dict[str, Any]:
-    """Build hnswlib-wasm's index in the page, as it has to be there, and search it."""
+    """Build hnswlib-wasm's index in the page, where it must be built, and search it."""
     (public / "peers" / "vectors.bin").write_bytes(
-        b"".join(one.tobytes() for one in grown(corpus.real, count))
+        b"".join(batch.tobytes() for batch in grown(corpus.real, count))
     )
     (public / "peers" / "queries.bin").write_bytes(corpus.queries.tobytes())
     nearest = corpus.nearest(count)
@@ -165,18 +164,18 @@ def peer(
     }
     for ef in (50, 200):
         page.evaluate(f"search({K}, {ef})")
-        found = page.evaluate(f"search({K}, {ef})")
+        results = page.evaluate(f"search({K}, {ef})")
         figures |= {
-            f"search, ef {ef}, ms": _median(found),
-            f"recall@10, ef {ef}": _recall(found, nearest),
+            f"search, ef {ef}, ms": _median(results),
+            f"recall@10, ef {ef}": _recall(results, nearest),
         }
     return figures
 
 
-def _median(found: list[Any]) -> float:
-    return float(statistics.median(milliseconds for milliseconds, _ in found))
+def _median(results: list[Any]) -> float:
+    return float(statistics.median(milliseconds for milliseconds, _ in results))
 
 
-def _recall(found: list[Any], nearest: list[set[int]]) -> float:
-    hits = [len(best & set(rows)) for best, (_, rows) in zip(nearest, found, strict=True)]
+def _recall(results: list[Any], nearest: list[set[int]]) -> float:
+    hits = [len(best & set(rows)) for best, (_, rows) in zip(nearest, results, strict=True)]
     return float(sum(hits) / (K * len(hits)))

@@ -1,6 +1,6 @@
-"""Write an index of any size; a process of its own, so that its memory can be told.
+"""Write an index of any size, in a process of its own to measure its memory.
 
-Real vectors come first, then the same ones with noise added, each of unit length again.
+Real vectors come first, then the same vectors with noise added, scaled to unit length.
 """
 
 from __future__ import annotations
@@ -18,36 +18,36 @@ from numpy.typing import NDArray
 
 from twinvec import Document, IndexWriter, normalize
 
-BATCH = 10_000
-NOISE = 0.5  # length of what is added to a unit vector
+BATCH_ROWS = 10_000
+NOISE = 0.5  # length of the noise added to a unit vector
 
 
 def grown(real: NDArray[np.float32], count: int) -> Iterator[NDArray[np.float32]]:
-    """Give batches of vectors, float32 [n, dim], `count` rows in all."""
+    """Yield batches of vectors, float32 [n, dim], `count` rows in all."""
     draw = np.random.default_rng(0)
-    for start in range(0, count, BATCH):
-        rows = np.arange(start, min(start + BATCH, count))
+    for start in range(0, count, BATCH_ROWS):
+        rows = np.arange(start, min(start + BATCH_ROWS, count))
         batch = real[rows % len(real)]
         noise = draw.standard_normal(batch.shape, dtype=np.float32) / np.float32(
             real.shape[1] ** 0.5
         )
-        again = (rows >= len(real))[:, np.newaxis]
-        yield normalize(batch + np.float32(NOISE) * noise * again)
+        is_repeated = (rows >= len(real))[:, np.newaxis]
+        yield normalize(batch + np.float32(NOISE) * noise * is_repeated)
 
 
 def main(folder: str, source: str, count: int, options: dict[str, Any]) -> None:
-    """Write it, and print what it took as JSON."""
+    """Write the index, and print the time, peak memory and size as JSON."""
     setting: dict[str, Any] = json.loads(Path(source).with_suffix(".json").read_text("utf-8"))
     real = np.load(source, mmap_mode="r")
     texts: list[str] = setting["texts"]
-    start, at = time.perf_counter(), 0
+    start, written = time.perf_counter(), 0
     with IndexWriter(folder, setting["fingerprint"], dim=real.shape[1], **options) as writer:
         for vectors in grown(real, count):
-            numbers = range(at, at + len(vectors))
+            numbers = range(written, written + len(vectors))
             documents = [Document(str(i), texts[i % len(texts)], {"n": i}) for i in numbers]
             writer.add(documents, vectors)
-            at += len(vectors)
-            print(f"  {at:,} of {count:,} written", end="\r", file=sys.stderr, flush=True)
+            written += len(vectors)
+            print(f"  {written:,} of {count:,} written", end="\r", file=sys.stderr, flush=True)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     size = sum(file.stat().st_size for file in Path(folder).iterdir())
     print(json.dumps({"seconds": time.perf_counter() - start, "peak": peak, "bytes": size}))

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from twinvec.index.documents import Document
     from twinvec.index.format import Precision
     from twinvec.index.search import Filter, Hit, Mode
-    from twinvec.index.stores.base import Progress, Steps, Store
+    from twinvec.index.stores.base import ByteProgress, Steps, Store
 
     T = TypeVar("T")
 
@@ -45,7 +45,7 @@ class IndexReader:
         self._contents = Contents(self.precision, dim)
 
     @classmethod
-    def load(cls, location: Path | str, *, progress: Progress | None = None) -> Self:
+    def load(cls, location: Path | str, *, progress: ByteProgress | None = None) -> Self:
         """Open a saved index. Its vectors are read now, its documents when they are found.
 
         Args:
@@ -62,7 +62,7 @@ class IndexReader:
         return drive(cls._load(store), store)
 
     @classmethod
-    async def aload(cls, location: Path | str, *, progress: Progress | None = None) -> Self:
+    async def aload(cls, location: Path | str, *, progress: ByteProgress | None = None) -> Self:
         """Do the same as `load` without blocking the event loop."""
         store = open_store(location, progress)
         return await adrive(cls._load(store), store)

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from twinvec.index.format import Manifest, Shard
 
 T = TypeVar("T")
-Progress: TypeAlias = Callable[[int, int], object]
+ByteProgress: TypeAlias = Callable[[int, int], object]
 """Called with the number of bytes read so far, and their total."""
 
 
@@ -79,7 +79,7 @@ class Store(Protocol):
 class ByteCounter:
     """Reports the bytes of whole shards to a progress callback."""
 
-    def __init__(self, progress: Progress | None) -> None:
+    def __init__(self, progress: ByteProgress | None) -> None:
         self._progress = progress
         self._read = self._total = 0
 

@@ -12,17 +12,24 @@ from twinvec.runtime.pyodide import check_can_wait, js_callback, js_value, page_
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from twinvec.index.stores.base import Part, Progress
+    from twinvec.index.stores.base import ByteProgress, Part
 
 
 class BrowserStore:
-    """The files of an index, behind JavaScript's `read(parts)`."""
+    """The files of an index, which JavaScript fetches and caches.
 
-    def __init__(self, url: str, progress: Progress | None = None) -> None:
+    JavaScript verifies whole shards where it can compute SHA-256; otherwise they are verified here.
+
+    Args:
+        url: address of a folder, or `stored:` and the name of an index kept in the browser.
+        progress: called with the bytes of whole shards read so far, and their total.
+    """
+
+    def __init__(self, url: str, progress: ByteProgress | None = None) -> None:
         self._js_folder = page_host().openFolder(url, js_callback(progress))
 
     def expect(self, total: int, hashes: Sequence[str]) -> None:
-        """See `Store.expect`."""
+        """Start counting bytes; see `Store.expect`."""
         self._js_folder.expect(total, js_value(hashes))
 
     def read(self, parts: Sequence[Part]) -> list[bytes]:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from twinvec.index.stores.base import Part, Progress
+    from twinvec.index.stores.base import ByteProgress, Part
 
 
 class FolderStore:
@@ -23,7 +23,7 @@ class FolderStore:
         progress: called with the bytes of whole shards read so far, and their total.
     """
 
-    def __init__(self, path: Path, progress: Progress | None = None) -> None:
+    def __init__(self, path: Path, progress: ByteProgress | None = None) -> None:
         self.path = path
         self._counter = ByteCounter(progress)
 

@@ -12,7 +12,7 @@ from twinvec.index.stores.base import ByteCounter
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from twinvec.index.stores.base import Part, Progress
+    from twinvec.index.stores.base import ByteProgress, Part
 
 TIMEOUT_SECONDS = 30.0
 CONCURRENT_REQUESTS = 6  # as many as browsers allow
@@ -30,7 +30,7 @@ class UrlStore:
         progress: called with the bytes of whole shards read so far, and their total.
     """
 
-    def __init__(self, url: str, progress: Progress | None = None) -> None:
+    def __init__(self, url: str, progress: ByteProgress | None = None) -> None:
         self._url = url.rstrip("/") + "/"
         self._counter = ByteCounter(progress)
         self._cache: dict[str, bytes] = {}

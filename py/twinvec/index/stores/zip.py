@@ -19,7 +19,7 @@ from twinvec.index.stores.folder import FolderStore
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from twinvec.index.stores.base import Part, Progress
+    from twinvec.index.stores.base import ByteProgress, Part
 
 
 def is_archive(location: Path | str) -> bool:
@@ -34,7 +34,7 @@ class ZipStore(FolderStore):
         IndexFormatError: the file is not a ZIP archive, or does not hold exactly one index.
     """
 
-    def __init__(self, path: Path, progress: Progress | None = None) -> None:
+    def __init__(self, path: Path, progress: ByteProgress | None = None) -> None:
         super().__init__(path, progress)
         try:
             with zipfile.ZipFile(path) as archive:
