@@ -61,7 +61,7 @@ class Corpus:
         self.file.with_suffix(".json").write_text(setting, encoding="utf-8")
 
     def nearest(self, count: int) -> list[set[int]]:
-        """Find the rows of the `K` nearest vectors to each query, and of ties, among the first rows.
+        """Find the rows nearest to each query among the first `count`: `K` of them, and ties.
 
         Paragraphs with the same first 64 tokens have equal vectors.
         """
