@@ -1,7 +1,7 @@
 """Set up, build, serve, check and test twinvec. Needs Python 3.11 or newer, Node and npm.
 
-Standard library only: it makes `.venv`, installs what is needed into it and into
-`web/node_modules`, and then calls the `twinvec` command and the tools installed there.
+This file needs the standard library only. It creates `.venv`, installs the packages of Python and
+npm, and then calls the `twinvec` command and the tools installed there.
 """
 
 from __future__ import annotations
@@ -13,12 +13,13 @@ import shutil
 import subprocess
 import sys
 import venv
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn
 
 ROOT = Path(__file__).resolve().parent
+PYPROJECT = ROOT / "pyproject.toml"
 VENV = ROOT / ".venv"
 BIN = VENV / ("Scripts" if os.name == "nt" else "bin")
 WEB = ROOT / "web"
@@ -37,20 +38,10 @@ with sync_playwright() as playwright:
 
 def main() -> None:
     """Parse the command line and run one verb."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    verbs = parser.add_subparsers(dest="verb", metavar="verb (none: set up and build dist/)")
-    serving = verbs.add_parser("serve", help="serve dist/ on this machine")
-    serving.add_argument("--port", type=int, default=8000, help="0 for any free one")
-    serving.add_argument(
-        "--isolated", action="store_true", help="send COOP and COEP (cross-origin isolation)"
-    )
-    verbs.add_parser("test", help="build and run all tests; further arguments go to pytest")
-    verbs.add_parser("bench", help="measure speed and memory; --quick, --json FILE")
-    verbs.add_parser("check", help="format, lint, types and the fast tests")
+    parser = make_parser()
     options, passed_on = parser.parse_known_args()
     if passed_on and options.verb not in ("test", "bench"):
         parser.error(f"unknown arguments: {' '.join(passed_on)}")
-
     set_up()
     if options.verb is None:
         build()
@@ -58,28 +49,38 @@ def main() -> None:
     elif options.verb == "serve":
         serve(options.port, isolated=options.isolated)
     elif options.verb == "test":
-        build()
-        install_browser()
-        run(BIN / "python", "-m", "pytest", *passed_on)
+        test(passed_on)
     elif options.verb == "bench":
-        build()
-        install_browser()
-        install_peers()
-        run(BIN / "python", BENCH / "run.py", *passed_on)
+        bench(passed_on)
     elif options.verb == "check":
         check()
 
 
+def make_parser() -> argparse.ArgumentParser:
+    """Describe the verbs and their options."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    verbs = parser.add_subparsers(dest="verb", metavar="verb (none: set up and build dist/)")
+    serving = verbs.add_parser("serve", help="serve dist/ on this computer")
+    serving.add_argument("--port", type=int, default=8000, help="0 for any free one")
+    serving.add_argument(
+        "--isolated", action="store_true", help="send COOP and COEP (cross-origin isolation)"
+    )
+    verbs.add_parser("test", help="build and run all tests; further arguments go to pytest")
+    verbs.add_parser("bench", help="measure speed and memory; --quick, --json FILE")
+    verbs.add_parser("check", help="format, lint, types and the fast tests")
+    return parser
+
+
 def set_up() -> None:
-    """Install the Python and npm packages, unless what they come from is unchanged."""
+    """Create `.venv` and install the packages of Python and npm, where they are out of date."""
     if sys.version_info < (3, 11):
         fail(f"Python 3.11 or newer is needed; this is {sys.version.split()[0]}")
-    # Scripts and the editable install in it name this folder: a moved or copied one is made again.
+    # The scripts in it and the editable install contain this folder's path, which may have changed.
     with step_once(VENV / "made", f"{sys.version} {ROOT}") as needed:
         if needed:
-            say("Making .venv ...")
+            say("Creating .venv ...")
             venv.create(VENV, with_pip=True, clear=True, symlinks=os.name != "nt")
-    with step_once(VENV / "installed", (ROOT / "pyproject.toml").read_text("utf-8")) as needed:
+    with step_once(VENV / "installed", PYPROJECT.read_text("utf-8")) as needed:
         if needed:
             say("Installing the Python packages into .venv ...")
             run(BIN / "python", "-m", "pip", "install", "-e", f"{ROOT}[dev]")
@@ -92,10 +93,15 @@ def set_up() -> None:
 
 @contextmanager
 def step_once(stamp: Path, source: str) -> Iterator[bool]:
-    """Tell whether a step is needed, and note when it is done, by what it depends on."""
+    """Yield True if a step was not yet done for this source, and write its stamp afterwards.
+
+    Args:
+        stamp: file that records the source of the last time.
+        source: text that the step's result depends on.
+    """
     key = hashlib.sha256(source.encode()).hexdigest()
     yield not stamp.is_file() or stamp.read_text(encoding="utf-8") != key
-    stamp.write_text(key, encoding="utf-8")  # not reached where the step failed
+    stamp.write_text(key, encoding="utf-8")  # not reached if the step fails
 
 
 def build() -> None:
@@ -113,8 +119,31 @@ def serve(port: int, *, isolated: bool) -> None:
     os.execv(BIN / "twinvec", [str(BIN / "twinvec"), *arguments])
 
 
+def test(arguments: Sequence[str]) -> None:
+    """Build dist/ and run the tests.
+
+    Args:
+        arguments: passed on to pytest.
+    """
+    build()
+    install_browser()
+    run(BIN / "python", "-m", "pytest", *arguments)
+
+
+def bench(arguments: Sequence[str]) -> None:
+    """Build dist/ and run the benchmark.
+
+    Args:
+        arguments: passed on to the benchmark.
+    """
+    build()
+    install_browser()
+    install_peers()
+    run(BIN / "python", BENCH / "run.py", *arguments)
+
+
 def check() -> None:
-    """Run everything that needs no browser."""
+    """Run all checks that need no browser."""
     build()
     run(BIN / "ruff", "format", "--check", ".")
     run(BIN / "ruff", "check", ".")
@@ -132,8 +161,8 @@ def check_javascript() -> None:
 
 
 def install_peers() -> None:
-    """Install what the benchmark compares with."""
-    with step_once(VENV / "peers", (ROOT / "pyproject.toml").read_text("utf-8")) as needed:
+    """Install the packages that the benchmark compares twinvec with."""
+    with step_once(VENV / "peers", PYPROJECT.read_text("utf-8")) as needed:
         if needed:
             say("Installing the benchmark's Python peers into .venv ...")
             run(BIN / "python", "-m", "pip", "install", "-e", f"{ROOT}[dev,bench]")
@@ -146,14 +175,14 @@ def install_peers() -> None:
 
 def install_browser() -> None:
     """Find a Chromium, or install one: Playwright's own, else Debian's through apt."""
-    found = subprocess.run(
+    search = subprocess.run(
         [BIN / "python", "-c", FIND_BROWSER], capture_output=True, text=True, check=True
     )
-    if found.stdout.strip() == "True" or shutil.which("chromium"):
+    if search.stdout.strip() == "True" or shutil.which("chromium"):
         return
     say("Installing a browser for the tests ...")
     root = os.name == "posix" and os.geteuid() == 0
-    # Only root may install the libraries it needs without being asked for a password.
+    # Only root can install the libraries that it needs without a password.
     dependencies = ["--with-deps"] if root else []
     if attempt(BIN / "python", "-m", "playwright", "install", *dependencies, "chromium"):
         return
@@ -184,7 +213,7 @@ def npm_tool(name: str) -> str:
 
 
 def run(*command: str | Path, cwd: Path = ROOT) -> None:
-    """Run a command and end with its exit status where it fails."""
+    """Run a command; if it fails, exit with its status."""
     status = subprocess.run(command, cwd=cwd, check=False).returncode
     if status:
         say(f"failed: {' '.join(map(str, command))}")
@@ -192,17 +221,17 @@ def run(*command: str | Path, cwd: Path = ROOT) -> None:
 
 
 def attempt(*command: str | Path) -> bool:
-    """Run a command that may fail."""
+    """Run a command that may fail; return True if it succeeds."""
     return subprocess.run(command, cwd=ROOT, check=False).returncode == 0
 
 
 def say(message: str) -> None:
-    """Print a line at once, before what the next command prints."""
+    """Print a line before the output of the next command."""
     print(message, flush=True)
 
 
 def fail(message: str) -> NoReturn:
-    """End with an error."""
+    """Exit with an error."""
     sys.exit(f"error: {message}")
 
 

@@ -1,50 +1,48 @@
 /**
- * Service worker: this site's files without a connection.
+ * Service worker: answers for this site's files without a connection.
  *
- * The network comes first, so that a rebuilt site is never missed; what it gave is kept for when
- * it is not there. Models and the shards of indexes are kept elsewhere, by `download.js`, under
- * their hashes. Of what scripts fetch only twinvec's own files are kept: what a site's own scripts
- * ask for may be meant for one visitor.
+ * The network comes first, so that a rebuilt site is seen at once; its answers are kept for times
+ * without a connection. Models and shards of indexes are not among them: `storage/cache.js` keeps
+ * those under their hashes. Of the files that scripts fetch only twinvec's own are kept, because a
+ * site's own scripts may fetch files that are meant for one visitor.
  */
 
 const worker = /** @type {ServiceWorkerGlobalScope} */ (/** @type {unknown} */ (self));
-const KEPT = "twinvec-site";
-const ELSEWHERE = /\/models\/.*\/|-[0-9a-f]{16}\.(npy|jsonl)$/;
-/** What twinvec fetches of what is kept here, in the folder of this worker. */
-const FETCHED = /^runtime\/|^models\/manifest\.json$|(^|\/)index\.json$/;
+const CACHE = "twinvec-site";
+
+/** Addresses of files that `storage/cache.js` keeps. */
+const HASHED = /\/models\/.*\/|-[0-9a-f]{16}\.(npy|jsonl)$/;
+
+/** Paths below this worker's folder that twinvec's scripts fetch. */
+const OWN_FETCHES = /^runtime\/|^models\/manifest\.json$|(^|\/)index\.json$/;
 
 worker.addEventListener("install", () => worker.skipWaiting());
 worker.addEventListener("activate", (event) => event.waitUntil(worker.clients.claim()));
 
 worker.addEventListener("fetch", (event) => {
   const { request } = event;
-  if (isOurs(request) && (request.destination !== "" || isFetched(request))) {
-    event.respondWith(answer(event));
-  }
+  const byPage = request.destination !== ""; // empty for requests of scripts
+  if (isEligible(request) && (byPage || isOwnFetch(request))) event.respondWith(answer(event));
 });
 
-// A page names what it and its elements loaded before this worker was there.
+// A page sends the addresses of files that it loaded before this worker was active.
 worker.addEventListener("message", (event) => {
   const requests = event.data.map((/** @type {string} */ url) => new Request(url));
-  const ours = requests.filter(isOurs);
-  event.waitUntil(
-    Promise.allSettled(
-      ours.map(async (/** @type {Request} */ request) => remember(request, await fetch(request))),
-    ),
-  );
+  const fetchAndKeep = async (/** @type {Request} */ request) =>
+    keep(request, await fetch(request));
+  event.waitUntil(Promise.allSettled(requests.filter(isEligible).map(fetchAndKeep)));
 });
 
 /** @param {Request} request */
-function isOurs({ method, url, headers }) {
+function isEligible({ method, url, headers }) {
   const inScope = url.startsWith(worker.registration.scope);
-  return (
-    inScope && method === "GET" && !headers.has("Range") && !ELSEWHERE.test(new URL(url).pathname)
-  );
+  const isWhole = method === "GET" && !headers.has("Range");
+  return inScope && isWhole && !HASHED.test(new URL(url).pathname);
 }
 
 /** @param {Request} request */
-function isFetched(request) {
-  return FETCHED.test(nameOf(request).slice(worker.registration.scope.length));
+function isOwnFetch(request) {
+  return OWN_FETCHES.test(keyOf(request).slice(worker.registration.scope.length));
 }
 
 /** @param {FetchEvent} event */
@@ -53,55 +51,56 @@ async function answer(event) {
   try {
     const response = await fetch(request);
     const copy = response.clone();
-    event.waitUntil(remember(request, copy));
+    event.waitUntil(keep(request, copy));
     return response;
   } catch (error) {
-    for (const name of namesOf(request)) {
-      const kept = await caches.match(name, { cacheName: KEPT });
-      if (kept) return kept;
+    for (const key of equivalentKeys(request)) {
+      const cached = await caches.match(key, { cacheName: CACHE });
+      if (cached) return cached;
     }
     throw error;
   }
 }
 
 /**
- * What a response is kept by: an address without its query, which of a static file says nothing.
+ * Return the key of a response: the address without its query, which does not matter to static
+ * files.
  *
  * @param {Request} request
  */
-function nameOf({ url }) {
+function keyOf({ url }) {
   const { origin, pathname } = new URL(url);
   return origin + pathname;
 }
 
 /**
- * A folder and its `index.html` are the same page.
+ * Return the keys of the same page: a folder and its `index.html`.
  *
  * @param {Request} request
  */
-function namesOf(request) {
-  const name = nameOf(request);
-  return [name, name.endsWith("/") ? `${name}index.html` : name.replace(/\/index\.html$/, "/")];
+function equivalentKeys(request) {
+  const key = keyOf(request);
+  return [key, key.endsWith("/") ? `${key}index.html` : key.replace(/\/index\.html$/, "/")];
 }
 
 /**
  * @param {Request} request
  * @param {Response} response
  */
-async function remember(request, response) {
+async function keep(request, response) {
   if (response.status !== 200) return response.body?.cancel();
-  const cache = await caches.open(KEPT);
-  const kept = await cache.match(nameOf(request));
-  if (kept && isSame(kept, response)) return response.body?.cancel();
-  return cache.put(nameOf(request), response).catch(() => {}); // a full disk keeps what was there
+  const cache = await caches.open(CACHE);
+  const cached = await cache.match(keyOf(request));
+  if (cached && isSameVersion(cached, response)) return response.body?.cancel();
+  return cache.put(keyOf(request), response).catch(() => {}); // a full disk: the old one stays
 }
 
 /**
- * @param {Response} one
- * @param {Response} other
+ * @param {Response} a
+ * @param {Response} b
  */
-function isSame(one, other) {
-  const [tag, date] = ["ETag", "Last-Modified"].map((name) => one.headers.get(name));
-  if (tag) return tag === other.headers.get("ETag");
-  return date != null && date === other.headers.get("Last-Modified");
+function isSameVersion(a, b) {
+  const [tag, date] = ["ETag", "Last-Modified"].map((name) => a.headers.get(name));
+  if (tag) return tag === b.headers.get("ETag");
+  return date != null && date === b.headers.get("Last-Modified");
 }

@@ -1,1 +1,1 @@
-"""The demo's corpus: not part of the package."""
+"""The demo: its page's corpus and its build. Not part of the package."""

@@ -12,19 +12,19 @@ import shutil
 import sys
 from pathlib import Path
 
-from demo.python_docs import index_stdlib
+from demo.index import index_stdlib
 from twinvec.embedder import Embedder
 from twinvec.index.format import MANIFEST, Manifest
 
-WEB = Path(__file__).parents[2] / "web" / "demo"
+PAGE = Path(__file__).parents[2] / "web" / "demo"
 
 
 def write_page(site: Path) -> None:
     """Copy the page to the site's root, and its scripts and style to `demo/`."""
     folder = site / "demo"
     shutil.rmtree(folder, ignore_errors=True)
-    shutil.copytree(WEB, folder, ignore=shutil.ignore_patterns("index.html"))
-    shutil.copyfile(WEB / "index.html", site / "index.html")
+    shutil.copytree(PAGE, folder, ignore=shutil.ignore_patterns("index.html"))
+    shutil.copyfile(PAGE / "index.html", site / "index.html")
 
 
 def write_index(site: Path) -> None:

@@ -41,11 +41,11 @@ export async function keep({ url, sha256 }, content) {
 export async function keepOnly(folder, hashes, paths = /./) {
   try {
     const cache = await caches.open(CACHE);
-    const kept = (await cache.keys()).filter(({ url }) => {
+    const requests = (await cache.keys()).filter(({ url }) => {
       const path = new URL(url).href.replace(/\?.*/, "").slice(folder.href.length);
       return url.startsWith(folder.href) && paths.test(path);
     });
-    const stale = kept.filter(({ url }) => !hashes.includes(new URL(url).search.slice(1)));
+    const stale = requests.filter(({ url }) => !hashes.includes(new URL(url).search.slice(1)));
     await Promise.all(stale.map((request) => cache.delete(request)));
   } catch {
     // no Cache Storage

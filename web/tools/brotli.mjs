@@ -1,4 +1,4 @@
-// Compress a file: node brotli.mjs SOURCE TARGET. Called by `twinvec site`, and not part of one.
+/** Compress a file: node brotli.mjs SOURCE TARGET. `twinvec site` calls this. */
 
 import { readFileSync, writeFileSync } from "node:fs";
 import { brotliCompressSync, constants } from "node:zlib";

@@ -1,5 +1,8 @@
-// Bundle the modules of the browser side into the scripts of a site: node bundle.mjs FOLDER.
-// Called by `twinvec site`, and not part of one.
+/**
+ * Bundle the modules of the browser side into the scripts of a site: node bundle.mjs FOLDER.
+ *
+ * The scripts are not minified. `twinvec site` calls this; no site needs it at run time.
+ */
 
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";

@@ -1,5 +1,8 @@
-// Compile a folder of Python sources with the browser's own CPython, run by Node: a .pyc beside
-// each .py, the same bytes from the same sources. Called by `twinvec site`, and not part of one.
+/**
+ * Compile a folder of Python sources with the browser's own CPython: node compile.mjs FOLDER.
+ *
+ * Each .py gets a .pyc beside it; equal sources give equal bytes. `twinvec site` calls this.
+ */
 
 import { loadPyodide } from "pyodide";
 

@@ -13,8 +13,8 @@ import { errorToData } from "./errors.js";
  *   params: Parameters<M[Name]>[0],
  *   report: (progress: Progress) => void,
  * ) => Promise<{ value: ReturnType<M[Name]>, transfer?: Transferable[] }> }} Handlers
- *   A handler for each method. The value is copied to the caller, except for the parts of it in
- *   `transfer`, which are moved.
+ *   A handler for each method. The value is copied to the caller, except for its parts
+ *   in `transfer`, which are moved.
  */
 
 /**

@@ -1,5 +1,5 @@
 /**
- * Session workers that share the runs of one model.
+ * Session workers that share the runs of a model.
  *
  * @import { Client } from "../wire/client.js"
  * @import { SessionMethods } from "../wire/protocol.js"

@@ -14,7 +14,7 @@ import { fetchVerified } from "../storage/download.js";
 import { namedError } from "../wire/errors.js";
 import { serve } from "../wire/server.js";
 
-/** An ONNX model of one `Identity`. */
+/** An ONNX model that has a single `Identity`. */
 const SMALLEST_MODEL =
   "CAg6NwoQCgF4EgF5IghJZGVudGl0eRIBZ1oPCgF4EgoKCAgBEgQKAggBYg8KAXkSCgoICAESBAoCCAFCBAoAEBE=";
 
@@ -45,7 +45,7 @@ class SessionHost {
 
   /**
    * Open a session of files. They are fetched here because the worker in which Python boots cannot
-   * read what arrives in the meantime.
+   * read incoming files in the meantime.
    *
    * @type {Handlers<SessionMethods>["load"]}
    */

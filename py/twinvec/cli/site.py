@@ -1,4 +1,4 @@
-"""`twinvec site`: write a static site with the search page."""
+"""`twinvec site`: write a folder with the search box and all that it needs."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def site(
     webgpu: bool,
     as_json: bool,
 ) -> None:
-    """Write a static site with runtime, model, search page and index into OUT.
+    """Write the search box, its runtime, a model and an index into OUT.
 
     The folder is ready to upload. An index in OUT/index that you put there is kept; it must fit
     this model and dtype.

@@ -62,19 +62,12 @@ def build_site(
         The model, opened natively, and the index in `out/index`.
 
     Raises:
-        TwinvecError: a source file is missing, or `out` holds files that are not twinvec's; the
-            message says what to do.
+        TwinvecError: a source file is missing, or `out` holds files that are not twinvec's.
         IntegrityError: a file is not the pinned one.
         IndexMismatchError: the index belongs to another model, dtype or limits.
         IndexFormatError: `index` is not an index, or `out/index` holds something else.
-
-    Example:
-        >>> embedder, index = build_site(Path("public/search"), index=Path("my-index"))
     """
-    if not web.is_dir():
-        raise TwinvecError(
-            f"{web} does not exist. Build sites from a checkout of twinvec: python build.py"
-        )
+    _check_sources(web)
     _check_target(out)
     models = find_models(model, dtypes)
     _, info = models[dtypes[0]]
@@ -96,6 +89,14 @@ def build_site(
 def is_site(folder: Path) -> bool:
     """Check if a folder is a site that `build_site` wrote."""
     return (folder / SITE_MARK).is_file()
+
+
+def _check_sources(web: Path) -> None:
+    """Check that this is a checkout of twinvec, not an installed package."""
+    if not web.is_dir():
+        raise TwinvecError(
+            f"{web} does not exist. Build sites from a checkout of twinvec: python build.py"
+        )
 
 
 def _check_target(out: Path) -> None:

@@ -133,7 +133,7 @@ def _needed_files(archive: Path, modules: Iterable[str]) -> dict[str, bytes]:
 
 
 def _matches_any(path: str, patterns: Iterable[str]) -> bool:
-    """Match a file's module name; the platform in an extension module's suffix is no part of it."""
+    """Match a file's module name, without the platform in an extension module's suffix."""
     folder, _, file = path.rpartition("/")
     stem = file.partition(".")[0]
     module = f"{folder}/{stem}".strip("/").removesuffix("/__init__").replace("/", ".")

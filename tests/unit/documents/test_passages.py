@@ -1,15 +1,12 @@
 from __future__ import annotations
 
 import os
-import re
-import sys
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from demo.python_docs import stdlib_passages
 from twinvec import Embedder
 from twinvec.documents.chunker import Chunker
 from twinvec.documents.find import Source
@@ -127,24 +124,3 @@ def test_names_and_anchors_need_not_be_text(tmp_path: Path, chunker: Chunker) ->
     assert found.metadata["url"] == "/docs/caf%E9.txt"
     (found,) = passages_of([Section(["a"], anchor="x\ud800")], chunker, "a.md", "/a.md")
     assert found.metadata["url"] == "/a.md#x%3F"
-
-
-def test_the_standard_library_documents_itself(embedder: Embedder) -> None:
-    chunker = Chunker(embedder)
-    found = {passage.id: passage for passage in stdlib_passages(chunker)}
-    assert len(found) > 4000
-    base = r"https://docs\.python\.org/3\.\d+/"
-    for name, start, url in (
-        ("library/json#json.dumps", "json.dumps\ndumps(obj, *", "library/json.html#json.dumps"),
-        ("library/stdtypes#str.split", "str.split\n", "library/stdtypes.html#str.split"),
-        ("library/exceptions#KeyError", "KeyError\n", "library/exceptions.html#KeyError"),
-        ("library/functions#print", "print\n", "library/functions.html#print"),
-        ("library/math#math.sqrt", "math.sqrt\n", "library/math.html#math.sqrt"),
-        ("topics/while#while", "The while statement\n", "reference/compound_stmts.html#while"),
-    ):
-        assert found[name].text.startswith(start)
-        assert re.fullmatch(base + re.escape(url), found[name].metadata["url"])
-    assert not any(re.search("at 0x[0-9a-f]+>", passage.text) for passage in found.values())
-    assert not any(sys.prefix in passage.text for passage in found.values())
-    texts = [passage.text for passage in found.values()]
-    assert [passage.text for passage in stdlib_passages(chunker)] == texts

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 
-from demo.python_docs import index_stdlib
 from synthetic import write_tiny
 from twinvec import (
     Embedder,
@@ -111,8 +110,6 @@ def test_an_index_of_another_program_is_left_alone(
     for index in (None, tmp_path / "mine"):
         with pytest.raises(IndexFormatError, match=r"twinvec did not write it|is not empty"):
             build_site(tmp_path / "out", model, index=index)
-    with pytest.raises(IndexFormatError):
-        index_stdlib(theirs.parent, embedder)
     assert [one for one in (tmp_path / "out").rglob("*") if one.is_file()] == [theirs]
 
 
