@@ -10,9 +10,9 @@ import click
 
 from twinvec.cli.console import first_lines, plural
 from twinvec.cli.options import on_error_option
+from twinvec.documents.corpus import read_passages
 from twinvec.documents.find import Source, find_sources
 from twinvec.documents.on_error import raise_error
-from twinvec.documents.passages import read_passages
 from twinvec.errors import CorpusError, RecordError
 from twinvec.site.build import is_site
 

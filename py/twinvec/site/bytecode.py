@@ -48,8 +48,7 @@ NATIVE_ONLY = (
     "twinvec.catalog*",
     "twinvec.cli*",
     "twinvec.convert*",
-    "twinvec.documents.find",
-    "twinvec.documents.markup",
+    "twinvec.documents*",
     "twinvec.index.writing.journal",
     "twinvec.index.writing.ray_engine",
     "twinvec.index.writing.update",
@@ -58,7 +57,15 @@ NATIVE_ONLY = (
 )
 """Patterns of twinvec's modules that the page does not import, but for `IN_PAGE`."""
 
-IN_PAGE = ("twinvec.catalog", "twinvec.catalog.loaded", "twinvec.catalog.open")
+IN_PAGE = (
+    "twinvec.catalog",
+    "twinvec.catalog.loaded",
+    "twinvec.catalog.open",
+    "twinvec.documents",
+    "twinvec.documents.chunker",
+    "twinvec.documents.passages",
+    "twinvec.documents.section",
+)
 """Modules of these packages that the page imports nevertheless."""
 
 
