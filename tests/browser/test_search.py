@@ -1,4 +1,4 @@
-"""An index in the browser: the same ranking as natively, and what happens to its files."""
+"""An index in the browser: the same ranking as natively, and errors in its files."""
 
 from __future__ import annotations
 
@@ -29,24 +29,24 @@ CORPUS = "search"
 
 @dataclass
 class Site:
-    """A tab, and the folder that it is served from."""
+    """A tab, and the folder that its site is served from."""
 
     tab: Tab
     folder: Path
 
-    def copy(self, name: str, made: Path | str = "int8") -> Path:
-        """Give an index an address that nothing was kept of."""
-        shutil.copytree(self.folder / made, self.folder / name)
+    def copy(self, name: str, index: Path | str = "int8") -> Path:
+        """Copy an index to an address that nothing is cached of."""
+        shutil.copytree(self.folder / index, self.folder / name)
         return self.folder / name
 
     def search(self, name: str, queries: list[str], **options: Any) -> Any:
-        """Open an index and search it, all queries after each other."""
+        """Open an index, and search for each query."""
         return self.tab.page.evaluate(
             """async ([name, queries, options]) => {
               const index = await extractor.openIndex(name);
-              const found = [];
-              for (const query of queries) found.push(await index.search(query, options));
-              return found;
+              const results = [];
+              for (const query of queries) results.push(await index.search(query, options));
+              return results;
             }""",
             [name, queries, options],
         )
@@ -61,18 +61,18 @@ def passages() -> list[str]:
 
 
 def questions() -> list[str]:
-    """Ask for the indexed documentation by name (`shutil.copytree`), or by how a passage begins."""
-    found = Index.load(DIST / CORPUS).documents()
-    asked: list[str] = []
-    for document in found[:: len(found) // QUERIES][:QUERIES]:
+    """Make queries from headings (`shutil.copytree`) and from beginnings of passages."""
+    documents = Index.load(DIST / CORPUS).documents()
+    queries: list[str] = []
+    for document in documents[:: len(documents) // QUERIES][:QUERIES]:
         heading, _, rest = document.text.partition("\n")
         words = re.findall(r"\w+", rest)[:8]
-        asked.append(" ".join(words) if len(asked) % 2 and len(words) > 4 else heading)
-    return asked
+        queries.append(" ".join(words) if len(queries) % 2 and len(words) > 4 else heading)
+    return queries
 
 
 def write_corpus(folder: Path, precision: Any) -> None:
-    """Write the indexed documentation in another precision, of the vectors that it has."""
+    """Write the indexed documentation in another precision, with the vectors of the index."""
     index = Index.load(DIST / CORPUS)
     shards = json.loads((DIST / CORPUS / "index.json").read_bytes())["shards"]
     codes, scales = (
@@ -87,7 +87,7 @@ def write_corpus(folder: Path, precision: Any) -> None:
 def site(
     browser: Browser, embedder: Embedder, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Site]:
-    """A small index of so many vectors that int8 takes candidates, beside the demo's corpus."""
+    """An index with enough vectors for int8 to select candidates, beside the demo's corpus."""
     folder = tmp_path_factory.mktemp("search")
     texts = passages()
     draw = np.random.default_rng(0)
@@ -115,27 +115,27 @@ def test_both_runtimes_rank_alike(site: Site, embedder: Embedder, name: str, mod
     queries = questions()
     assert len(set(queries)) > 0.9 * QUERIES
     index = Index.load(site.folder / name)
-    assert len(index) > 4096  # so that int8 and binary choose candidates
-    found = site.search(name, queries, k=10, mode=mode)
+    assert len(index) > 4096  # so that int8 and binary select candidates
+    results = site.search(name, queries, k=10, mode=mode)
     largest = 0.0
-    for query, hits in zip(queries, found, strict=True):
+    for query, hits in zip(queries, results, strict=True):
         expected = index.search(query, embedder, k=10, mode=mode)
         assert [hit["id"] for hit in hits] == [hit.id for hit in expected], query
         assert [hit["text"] for hit in hits] == [hit.text for hit in expected]
         pairs = zip(hits, expected, strict=True)
-        largest = max([largest, *(abs(hit["score"] - one.score) for hit, one in pairs)])
+        largest = max([largest, *(abs(hit["score"] - native.score) for hit, native in pairs)])
     print(f"{index.precision}, {mode}: scores differ by {largest:.1e} at most")
     assert largest <= 1e-6
 
 
-def test_terms_are_the_same_however_accents_are_written(site: Site, embedder: Embedder) -> None:
+def test_accents_are_found_however_they_are_written(site: Site, embedder: Embedder) -> None:
     texts = ["Das Caf\u00e9 in M\u00fcnchen", "a car", "das Cafe\u0301 in Mu\u0308nchen"]
     Index.build(texts, embedder).save(site.folder / "accents")
     many = [f"unknown{number}" for number in range(100)]
     queries = ["CAF\u00c9", "mu\u0308nchen", " ".join([*many, "mu\u0308nchen"]), "cafe"]
-    found = site.search("accents", queries, mode="lexical")
-    places = [[hit["position"] for hit in hits] for hits in found]
-    assert places == [[0, 2], [0, 2], [0, 2], []]
+    results = site.search("accents", queries, mode="lexical")
+    positions = [[hit["position"] for hit in hits] for hits in results]
+    assert positions == [[0, 2], [0, 2], [0, 2], []]
 
 
 def test_a_vector_a_filter_and_metadata(site: Site, embedder: Embedder) -> None:
@@ -171,10 +171,10 @@ def test_an_index_is_added_to(site: Site) -> None:
     assert documents == [expected]
 
 
-def test_wrong_arguments_are_told(site: Site) -> None:
+def test_wrong_arguments_are_errors(site: Site) -> None:
     def message(call: str) -> str:
-        told = "catch((e) => `${e.name}: ${e.message}`)"
-        source = f"extractor.openIndex('int8').then((i) => {call}).{told}"
+        catch = "catch((e) => `${e.name}: ${e.message}`)"
+        source = f"extractor.openIndex('int8').then((i) => {call}).{catch}"
         answer: str = site.tab.page.evaluate(source)
         return answer
 
@@ -190,7 +190,7 @@ def test_wrong_arguments_are_told(site: Site) -> None:
     assert "KeyError" not in message("i.search('a', { filter: { none: 1 }, k: 1 })")
 
 
-def test_only_what_is_shown_is_read_and_a_second_visit_reads_less(site: Site) -> None:
+def test_only_hits_are_read_and_a_second_visit_reads_less(site: Site) -> None:
     site.copy("visited")
     answers: list[tuple[str, int]] = []
 
@@ -198,7 +198,7 @@ def test_only_what_is_shown_is_read_and_a_second_visit_reads_less(site: Site) ->
         answers.append((response.url.rpartition("/")[2].partition("-")[0], response.status))
 
     site.tab.page.context.on("response", note)
-    told = site.tab.page.evaluate(
+    events = site.tab.page.evaluate(
         """async () => {
           const events = [];
           const progress_callback = (event) => events.push(event);
@@ -207,11 +207,11 @@ def test_only_what_is_shown_is_read_and_a_second_visit_reads_less(site: Site) ->
           return events;
         }"""
     )
-    progress = [event["loaded"] for event in told]
+    progress = [event["loaded"] for event in events]
     assert progress == sorted(progress)
-    assert told[-1]["loaded"] == told[-1]["total"]
-    asked = [url for url in site.tab.requests if "/visited/" in url]
-    kinds = [url.rpartition("/")[2].partition("-")[0] for url in asked]
+    assert events[-1]["loaded"] == events[-1]["total"]
+    urls = [url for url in site.tab.requests if "/visited/" in url]
+    kinds = [url.rpartition("/")[2].partition("-")[0] for url in urls]
     assert sorted(set(kinds)) == ["codes", "documents", "index.json", "lines", "scales"]
     assert {status for kind, status in answers if kind == "documents"} == {206}
     site.tab.requests.clear()
@@ -274,7 +274,9 @@ def page(file: Path) -> None:
         ("index.json", Path.unlink, "index.json: the server answered 404"),
     ],
 )
-def test_damage_is_told(site: Site, kind: str, spoil: Callable[[Path], None], message: str) -> None:
+def test_damage_is_an_error(
+    site: Site, kind: str, spoil: Callable[[Path], None], message: str
+) -> None:
     name = f"damaged-{kind}-{spoil.__name__}"
     (file,) = site.copy(name).glob(f"{kind}*")
     spoil(file)
@@ -283,14 +285,14 @@ def test_damage_is_told(site: Site, kind: str, spoil: Callable[[Path], None], me
     assert message in str(raised.value)
 
 
-def test_a_flipped_byte_of_a_line_is_told(site: Site) -> None:
+def test_a_flipped_byte_of_a_line_is_an_error(site: Site) -> None:
     (file,) = site.copy("flipped-line").glob("documents-*")
     file.write_bytes(file.read_bytes().replace(b'"real-', b'"reel-'))
     with pytest.raises(Error, match=r"IntegrityError: documents-.* bytes: hash mismatch"):
         site.search("flipped-line", ["What is a list?"])
 
 
-def test_a_broken_connection_is_told_and_the_next_try_works(site: Site) -> None:
+def test_a_broken_connection_is_an_error_and_the_next_try_works(site: Site) -> None:
     site.copy("broken")
     site.tab.page.evaluate("extractor.openIndex('broken').then((i) => { globalThis.broken = i; })")
     context = site.tab.page.context
@@ -307,14 +309,14 @@ def test_a_broken_connection_is_told_and_the_next_try_works(site: Site) -> None:
     assert len(site.tab.page.evaluate("broken.search('What is a list?')")) == 10
 
 
-def test_a_half_written_folder_is_told(site: Site) -> None:
+def test_a_half_written_folder_is_an_error(site: Site) -> None:
     folder = site.copy("half")
     (folder / "index.json").unlink()
     with pytest.raises(Error, match=r"index\.json: the server answered 404"):
         site.search("half", ["a"])
 
 
-def test_an_index_of_another_model_is_told(site: Site) -> None:
+def test_an_index_of_another_model_is_an_error(site: Site) -> None:
     file = site.copy("foreign") / "index.json"
     block = json.loads(file.read_bytes())
     block["fingerprint"] |= {"model": "some/model", "pooling": "cls"}
@@ -327,18 +329,18 @@ def test_an_index_of_another_model_is_told(site: Site) -> None:
         site.search("foreign", ["a"])
 
 
-def test_a_disposed_index_gives_its_memory_back(site: Site) -> None:
+def test_a_disposed_index_frees_its_memory(site: Site) -> None:
     answers = site.tab.page.evaluate(
         """async () => {
           const index = await extractor.openIndex("int8");
-          const asked = index.search("What is a list?");
+          const pending = index.search("What is a list?");
           await index.dispose();
           await index.dispose();
           const error = await index.search("a").catch((error) => `${error}`);
           const file = await (await extractor.createIndex()).export();
           const imported = await extractor.openIndex(file);
           await imported.dispose();
-          return [(await asked).length, error];
+          return [(await pending).length, error];
         }"""
     )
     assert answers == [10, "TypeError: this index was disposed of; open it again"]

@@ -1,4 +1,4 @@
-"""Indexes that the browser keeps, and as one file: both runtimes, a full disk, a crash."""
+"""Indexes kept in the browser, and indexes as one file: both runtimes, a full disk, a crash."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ KEEP = """async ([name, texts]) => {
 FILES = """async (name) => {
   const root = await (await navigator.storage.getDirectory()).getDirectoryHandle("twinvec");
   const folder = await root.getDirectoryHandle(`${name}.index`);
-  const found = {};
-  for await (const [file, handle] of folder.entries()) found[file] = (await handle.getFile()).size;
-  return found;
+  const sizes = {};
+  for await (const [file, handle] of folder.entries()) sizes[file] = (await handle.getFile()).size;
+  return sizes;
 }"""
 
 
@@ -43,8 +43,8 @@ def visitor(browser: Browser, test_site: str) -> Iterator[Tab]:
 
 
 def listed(tab: Tab) -> dict[str, int]:
-    found: list[dict[str, Any]] = tab.page.evaluate("twinvec.listStored()")
-    return {one["name"]: one["size"] for one in found}
+    stored: list[dict[str, Any]] = tab.page.evaluate("twinvec.listStored()")
+    return {index["name"]: index["size"] for index in stored}
 
 
 def exported(tab: Tab, source: str) -> bytes:
@@ -85,33 +85,33 @@ def test_an_index_is_kept_listed_opened_replaced_and_removed(visitor: Tab, name:
         page.evaluate(SEARCH, {"stored": name})
 
 
-def test_an_index_that_is_kept_again_goes_on(visitor: Tab) -> None:
+def test_an_index_that_is_saved_again_can_be_used_further(visitor: Tab) -> None:
     visitor.page.evaluate(KEEP, ["on", TEXTS])
-    found, kept = visitor.page.evaluate(
+    results, size = visitor.page.evaluate(
         """async (more) => {
           const index = await extractor.openIndex({ stored: "on" });
-          const found = [];
+          const results = [];
           for (const text of more) {
             await index.add(text);
             await index.save("on");
             const [added] = await index.search(text, { k: 1 });
             const old = await index.search("bamboo", { mode: "lexical" }); // not read before
-            found.push([added.text, old.map(({ text }) => text), index.size]);
+            results.push([added.text, old.map(({ text }) => text), index.size]);
           }
-          return [found, (await extractor.openIndex({ stored: "on" })).size];
+          return [results, (await extractor.openIndex({ stored: "on" })).size];
         }""",
         ["A zebra grazes.", "An otter swims."],
     )
-    assert found == [
+    assert results == [
         ["A zebra grazes.", TEXTS[:1], 4],
         ["An otter swims.", TEXTS[:1], 5],
     ]
-    assert kept == 5
+    assert size == 5
     assert listed(visitor) == {"on": 5}
     visitor.page.evaluate("twinvec.removeStored('on')")
 
 
-def test_what_was_replaced_leaves_nothing(visitor: Tab) -> None:
+def test_a_replaced_index_leaves_no_files(visitor: Tab) -> None:
     visitor.page.evaluate(KEEP, ["again", TEXTS])
     before = visitor.page.evaluate(FILES, "again")
     visitor.page.evaluate(KEEP, ["again", TEXTS[::-1]])
@@ -121,7 +121,9 @@ def test_what_was_replaced_leaves_nothing(visitor: Tab) -> None:
     visitor.page.evaluate("twinvec.removeStored('again')")
 
 
-def test_a_full_disk_is_told_with_figures_and_loses_nothing(visitor: Tab, test_site: str) -> None:
+def test_a_full_disk_is_an_error_with_figures_and_loses_nothing(
+    visitor: Tab, test_site: str
+) -> None:
     page = visitor.page
     page.evaluate(KEEP, ["full", TEXTS])
     before = page.evaluate(FILES, "full")
@@ -147,8 +149,8 @@ def test_a_full_disk_is_told_with_figures_and_loses_nothing(visitor: Tab, test_s
     page.evaluate("twinvec.removeStored('full')")
 
 
-def test_a_browser_that_cannot_write_is_told(visitor: Tab) -> None:
-    """As Safari's before version 26 cannot."""
+def test_a_browser_that_cannot_write_is_an_error(visitor: Tab) -> None:
+    """Safari before version 26 cannot."""
     visitor.javascript(
         """
         globalThis.createWritable = FileSystemFileHandle.prototype.createWritable;
@@ -164,7 +166,7 @@ def test_a_browser_that_cannot_write_is_told(visitor: Tab) -> None:
     assert listed(visitor) == {}
 
 
-def test_what_was_half_written_is_no_index(visitor: Tab) -> None:
+def test_a_half_written_folder_is_no_index(visitor: Tab) -> None:
     page = visitor.page
     page.evaluate(KEEP, ["half", TEXTS])
     page.evaluate(
@@ -181,7 +183,7 @@ def test_what_was_half_written_is_no_index(visitor: Tab) -> None:
     page.evaluate("twinvec.removeStored('half')")
 
 
-def test_a_damaged_file_is_told(visitor: Tab) -> None:
+def test_a_damaged_file_is_an_error(visitor: Tab) -> None:
     page = visitor.page
     page.evaluate(KEEP, ["damaged", TEXTS])
     page.evaluate(
@@ -220,6 +222,6 @@ def test_one_file_goes_both_ways(visitor: Tab, embedder: Embedder, tmp_path: Pat
     assert imported(visitor, (tmp_path / "ours.zip").read_bytes())[1] == hits
 
 
-def test_a_foreign_file_is_told(visitor: Tab) -> None:
+def test_a_file_of_another_kind_is_an_error(visitor: Tab) -> None:
     with pytest.raises(Error, match=r"IndexFormatError: .* cannot be read as a ZIP archive"):
         imported(visitor, b"no archive")
