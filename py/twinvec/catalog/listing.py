@@ -32,7 +32,7 @@ class Weights:
 
 def list_weights(cache_dir: Path | str | None = None) -> list[Weights]:
     """List every dtype of the pinned models, then those of other cached models; no network."""
-    # huggingface_hub takes 0.4 s to import, which a local folder need not wait for.
+    # huggingface_hub takes 0.15 s to import, and a local folder does not need it.
     from twinvec.catalog.hub import cached_files
 
     cache = cache_root(cache_dir)

@@ -25,7 +25,7 @@ def find_unpinned(
         DownloadError: the model is not cached, and cannot be downloaded.
         IntegrityError: a file's hash is not the one that the Hub announces.
     """
-    # huggingface_hub takes 0.4 s to import, which a local folder need not wait for.
+    # huggingface_hub takes 0.15 s to import, and a local folder does not need it.
     from twinvec.catalog.hub import from_hub
 
     download = partial(
