@@ -171,8 +171,8 @@ class IndexReader:
         """Rank the documents by cosine similarity to a vector, best first.
 
         Args:
-            vector: float32 [dim] or [1, dim], of any length but zero, as `Embedder.encode_query`
-                of an embedder with this index's fingerprint returns it.
+            vector: float32 [dim] or [1, dim], not necessarily of unit length, encoded with this
+                index's fingerprint.
             k: maximum number of hits.
             filter: as in `search`.
 
