@@ -123,7 +123,7 @@ def embed(
     FILE is UTF-8 text (.txt) with one text in each line, JSON Lines (.jsonl, .ndjson), CSV (.csv)
     or TSV (.tsv) with a header, Parquet (.parquet), or - for standard input. The vectors are
     float32 [texts, dim], in the order of FILE. An empty line of plain text is a text too, so row i
-    belongs to line i.
+    belongs to line i. With --on-error skip, later rows move up.
 
     If the command is interrupted, run it again to resume.
     """

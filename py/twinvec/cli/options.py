@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from twinvec.catalog.pins import DEFAULT
 from twinvec.embedder import Embedder
 from twinvec.model.dtypes import DTYPES
 
@@ -42,7 +43,7 @@ class ModelChoice:
 def model_options(command: Command) -> Command:
     """Add `--model`, `--dtype` and `--revision`; the command receives a `ModelChoice`."""
 
-    @click.option("--model", help="Hub name or local folder.  [default: the default model]")
+    @click.option("--model", help=f"Hub name or local folder.  [default: {DEFAULT.name}]")
     @click.option(
         "--dtype",
         type=click.Choice(list(DTYPES)),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from twinvec.catalog.pins import DEFAULT
 from twinvec.cli.options import examples, json_option
 from twinvec.cli.progress import ProgressBars
 from twinvec.embedder import Embedder
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 @click.argument("out", type=click.Path(file_okay=False, path_type=Path))
 @click.option(
     "--model",
-    help="Hub name or local folder.  [default: the model of --index, else the default model]",
+    help=f"Hub name or local folder.  [default: the model of --index, else {DEFAULT.name}]",
 )
 @click.option(
     "--dtype",

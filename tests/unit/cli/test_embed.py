@@ -9,13 +9,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 
-from synthetic import write_tiny
+from command import report_of, twinvec
 from twinvec import Embedder
 from twinvec.catalog.pins import EMBEDDED
-from twinvec.cli import main
-from twinvec.convert.folder import convert_folder
 
 MANY = [f"word{number % 50}" for number in range(600)]
 """More than two writes; see `TEXTS_PER_WRITE`."""
@@ -46,20 +44,13 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-@pytest.fixture(scope="module")
-def tiny(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A model that embeds `MANY` at once."""
-    folder = tmp_path_factory.mktemp("model")
-    return str(convert_folder(write_tiny(folder / "source"), folder / "tiny", ["fp32", "w8a8"]))
-
-
 def embed(*arguments: str, stdin: bytes | None = None) -> Result:
     command = ["embed", *arguments]
     if "--model" not in arguments:
         command += ["--model", EMBEDDED.name]
     if "--out" not in arguments:
         command += ["--out", "out.npy"]
-    return CliRunner().invoke(main, command, input=stdin)
+    return twinvec(*command, input=stdin)
 
 
 def interrupt(monkeypatch: pytest.MonkeyPatch, *arguments: str, after: int = 2) -> Result:
@@ -131,7 +122,7 @@ def test_standard_input(folder: Path) -> None:
 def test_json_and_texts_that_are_cut(folder: Path) -> None:
     (folder / "texts.txt").write_text(f"{LONG}\na\n{LONG}\n", encoding="utf-8")
     answer = embed("texts.txt", "--json", "--dtype", "w8")
-    report = json.loads(answer.stdout)
+    report = report_of(answer)
     embedder = Embedder.from_pretrained(EMBEDDED.name, dtype="w8")
     assert report.pop("seconds") > 0
     assert report == {
@@ -176,7 +167,7 @@ def test_skip_lists_the_records_left_out(folder: Path) -> None:
     assert answer.stdout.endswith("; 7 records left out: line 2, 3, 4, 5, 6, ...\n")
     assert same_vectors(["a", "b"])
     answer = embed("a.jsonl", "--on-error", "skip", "--json", "--overwrite")
-    assert json.loads(answer.stdout)["skipped"] == [2, 3, 4, 5, 6, 7, 8]
+    assert report_of(answer)["skipped"] == [2, 3, 4, 5, 6, 7, 8]
 
 
 def test_an_interrupted_run_is_resumed(
@@ -192,7 +183,7 @@ def test_an_interrupted_run_is_resumed(
     answer = embed("texts.txt", "--model", tiny, "--json")
     assert "Resuming out.npy.part after 512 of 600 texts." in answer.stderr
     assert encoded == [texts[512:]]
-    report = json.loads(answer.stdout)
+    report = report_of(answer)
     assert (report["count"], report["continued"], report["truncated"]) == (600, 512, 1)
     assert names(folder) == ["out.npy", "texts.txt"]
     content = (folder / "out.npy").read_bytes()
