@@ -97,7 +97,6 @@ def index(
     with exit_on_interrupt(message), closing(model.open()) as embedder:
         chunker = Chunker(embedder, max_tokens, overlap)
         with engine.open(embedder, model) as opened_engine, closing(ProgressBars()) as bars:
-            show_reading = bars.callback("Reading", "passages")
             written = write_index(
                 reading.passages(chunker, outcome),
                 out,
@@ -105,7 +104,7 @@ def index(
                 precision=precision,
                 lexical=not no_lexical,
                 engine=opened_engine,
-                on_read=lambda count: show_reading(count, None),
+                on_read=bars.callback("Reading", "passages"),
                 on_embed=bars.callback("Embedding", "passages"),
             )
     outcome.show()

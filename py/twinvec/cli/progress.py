@@ -20,10 +20,8 @@ class ProgressBars:
     def __init__(self) -> None:
         self._bar: Any = None
 
-    def callback(
-        self, description: str, unit: str, initial: int = 0
-    ) -> Callable[[int, int | None], None]:
-        """Return a function of the work done and the total (None if unknown) that draws a bar.
+    def callback(self, description: str, unit: str, initial: int = 0) -> Callable[..., None]:
+        """Return a function of the work done, and of the total if it is known, that draws a bar.
 
         Args:
             description: text before the bar.
@@ -32,7 +30,7 @@ class ProgressBars:
         """
         bar: Any = None
 
-        def show(done: int, total: int | None) -> None:
+        def show(done: int, total: int | None = None) -> None:
             nonlocal bar
             if bar is None:
                 bar = self._open(description, unit, initial)

@@ -13,7 +13,7 @@ from twinvec.embedder import Embedder
 from twinvec.errors import TwinvecError
 from twinvec.index import Index
 from twinvec.index.writing.shards import check_folder, replace_folder
-from twinvec.site.compress import write_compressed
+from twinvec.site.compress import brotli_path, write_compressed
 from twinvec.site.models import find_models, write_model
 from twinvec.site.packages import write_runtime
 from twinvec.site.sample import load_own_index, write_sample
@@ -104,7 +104,7 @@ def _check_target(out: Path) -> None:
     if not is_site(out):
         _refuse_existing(out / name for name in (*OWNED_FOLDERS, *DOORS))
     # Sites of earlier versions have no `workers` folder: one there may be the owner's own.
-    scripts = {out / name for name in WORKERS}
+    scripts = {path for name in WORKERS for path in (out / name, brotli_path(out / name))}
     _refuse_existing(file for file in (out / "workers").glob("*") if file not in scripts)
     check_folder(out / "index")
 
