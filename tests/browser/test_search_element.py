@@ -19,7 +19,7 @@ pytestmark = pytest.mark.browser
 PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>somebody's page</title>
 <meta http-equiv="Content-Security-Policy"
   content="default-src 'self'; script-src 'self' 'wasm-unsafe-eval'">
-<link rel="icon" href="docs/search/icon.svg">
+<link rel="icon" href="docs/search/demo/icon.svg">
 <script type="module" src="docs/search/twinvec-search.js"></script>
 <h1>Zoo</h1>
 <twinvec-search index="docs/search/zoo/" label="Search the zoo" k="2" mode="semantic">
