@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
+
+class ShowProgress(Protocol):
+    """Draws the work done so far on a bar."""
+
+    def __call__(self, done: int, total: int | None = None) -> None:
+        """Draw the bar; `total` is None if it is unknown."""
 
 
 class ProgressBars:
@@ -20,12 +24,12 @@ class ProgressBars:
     def __init__(self) -> None:
         self._bar: Any = None
 
-    def callback(self, description: str, unit: str, initial: int = 0) -> Callable[..., None]:
-        """Return a function of the work done, and of the total if it is known, that draws a bar.
+    def callback(self, description: str, unit: str, initial: int = 0) -> ShowProgress:
+        """Return a callback that opens a bar when it is first called.
 
         Args:
             description: text before the bar.
-            unit: plural noun of the counted things; "B" for bytes.
+            unit: plural noun of the counted things.
             initial: work that was done in an earlier run.
         """
         bar: Any = None
@@ -50,8 +54,7 @@ class ProgressBars:
         self.close()
         self._bar = tqdm(
             desc=description,
-            unit=unit if unit == "B" else f" {unit}",
-            unit_scale=unit == "B",
+            unit=f" {unit}",
             initial=initial,
             disable=None,  # where standard error is no terminal
         )

@@ -47,17 +47,11 @@ def test_work_of_an_earlier_run_counts_as_done(terminal: Terminal) -> None:
 def test_a_new_bar_ends_the_one_before(terminal: Terminal) -> None:
     with bars_on(terminal) as bars:
         reading, embedding = bars.callback("Reading", "files"), bars.callback("Embedding", "texts")
-        reading(3, None)
+        reading(3)
         embedding(1, 1)
     lines = [line.rpartition("\r")[2] for line in terminal.getvalue().split("\n")]
     assert lines[0].startswith("Reading: 3 files")
     assert lines[1].startswith("Embedding: 100%")
-
-
-def test_bytes_are_scaled(terminal: Terminal) -> None:
-    with bars_on(terminal) as bars:
-        bars.callback("model.onnx", "B")(1_500_000, 3_000_000)
-    assert "1.50M/3.00M" in terminal.getvalue()
 
 
 def test_a_bar_that_is_never_used_is_not_drawn(terminal: Terminal) -> None:
