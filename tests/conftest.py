@@ -1,4 +1,4 @@
-"""Fixtures: the model that `dist/` holds, opened natively, and a page that has it open too."""
+"""Fixtures: the model of `dist/`, opened on CPython and in a page."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ WORKER_HOOK = (PAGES / "hook.js").read_text(encoding="utf-8")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Let a test rewrite what it otherwise compares with."""
+    """Add the option that lets a test rewrite the README's tables."""
     parser.addoption(
         "--update-readme", action="store_true", help="write the measured tables into README.md"
     )
@@ -54,12 +54,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def browser_type_launch_args(
     browser_type_launch_args: dict[str, Any], playwright: Playwright
 ) -> dict[str, Any]:
-    """Add what this machine needs."""
+    """Add the flags that containers need."""
     return {**browser_type_launch_args, **launch_options(playwright)}
 
 
 def launch_options(playwright: Playwright) -> dict[str, Any]:
-    """Use the system's Chromium where Playwright's own is not installed."""
+    """Return options for Playwright's own Chromium, or for the system's if that is missing."""
     arguments = [*CHROMIUM_FLAGS, *(["--no-sandbox"] if os.geteuid() == 0 else [])]
     own = Path(playwright.chromium.executable_path).is_file()
     executable = {} if own else {"executable_path": shutil.which("chromium")}
@@ -85,7 +85,7 @@ def embedder(manifest: dict[str, Any]) -> Iterator[Embedder]:
 
 @contextmanager
 def serving(folder: Path, *, isolated: bool = False) -> Iterator[str]:
-    """Serve a folder; give its address."""
+    """Serve a folder; yield its address."""
     with make_server(folder, 0, isolated=isolated) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.02,))
         thread.start()
@@ -97,7 +97,16 @@ def serving(folder: Path, *, isolated: bool = False) -> Iterator[str]:
 
 
 def overlay(folder: Path, dist: Path = DIST, changed: Mapping[str, str] | None = None) -> Path:
-    """Make a site of links to a built one, in which some files have another text."""
+    """Make a site of links to a built one, in which some files have another text.
+
+    Args:
+        folder: where the site is made, below `SUB_PATH`.
+        dist: the built site.
+        changed: path in the site -> text.
+
+    Returns:
+        The folder to serve.
+    """
     assert (dist / "twinvec.js").is_file(), "dist/ is not built; run: python build.py"
     site = folder / SUB_PATH
     link_folder(dist, site)
@@ -112,41 +121,41 @@ def overlay(folder: Path, dist: Path = DIST, changed: Mapping[str, str] | None =
 
 
 def link_folder(source: Path, target: Path) -> None:
-    """Make a folder of links to what another one holds."""
+    """Make a folder of links to the files and folders of another one."""
     target.mkdir(parents=True)
     for file in source.iterdir():
         (target / file.name).symlink_to(file)
 
 
 def hooked_worker(dist: Path = DIST) -> dict[str, str]:
-    """The test page, and a worker in which it can run code: for `overlay`."""
+    """Return the files of `overlay` that let tests run code in the worker."""
     worker = (dist / "workers" / "python.js").read_text(encoding="utf-8")
     return {"test.html": TEST_PAGE, "workers/python.js": worker + WORKER_HOOK}
 
 
 @contextmanager
 def serving_tests(folder: Path, dist: Path = DIST) -> Iterator[str]:
-    """Serve a built site below a sub-path, with a worker that tests can run code in."""
+    """Serve a built site below a sub-path, with the files of `hooked_worker`."""
     with serving(overlay(folder, dist, hooked_worker(dist))) as address:
         yield f"{address}{SUB_PATH}/"
 
 
 @pytest.fixture(scope="session")
 def test_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """What `build.py` built."""
+    """The site that `build.py` built."""
     with serving_tests(tmp_path_factory.mktemp("site")) as address:
         yield address
 
 
 @dataclass
 class Tab:
-    """A page that has the model open, and Python beside it."""
+    """A page in which a model is open, and the Python in its worker."""
 
     page: Page
     requests: list[str] = field(default_factory=list)
 
     def encode(self, texts: list[str], pooling: str = "mean", *, normalize: bool = True) -> Any:
-        """Embed through the public JavaScript API; gives (dims, base64 of the float32 bytes)."""
+        """Embed through the public JavaScript API; return dims, and base64 of float32 bytes."""
         options = {"pooling": pooling, "normalize": normalize}
         dims, data = self.page.evaluate(
             "([texts, options]) => encode(texts, options)", [json.dumps(texts), options]
@@ -154,11 +163,11 @@ class Tab:
         return dims, data
 
     def javascript(self, source: str, payload: Any = None) -> Any:
-        """Run an async function's body in the worker; `pyodide` and `payload` are there."""
+        """Run the body of an async function of `pyodide` and `payload` in the worker."""
         return self.page.evaluate("([s, p]) => inWorker(s, p)", [source, payload])
 
     def python(self, source: str, **payload: Any) -> Any:
-        """Run Python in the worker with `payload` as globals; the result of its `body()`."""
+        """Run Python in the worker with `payload` as globals; return the result of `body()`."""
         answer = self.page.evaluate("([s, p]) => runPython(s, p)", [source, payload])
         return json.loads(answer)
 
@@ -201,6 +210,6 @@ def _run_natively(name: str, embedder: Embedder) -> None:
 
 
 def finish(coroutine: Coroutine[Any, Any, Any]) -> Any:
-    """Run it in a thread of its own: Playwright keeps an event loop running in this one."""
+    """Run a coroutine in another thread: Playwright keeps an event loop running in this one."""
     with ThreadPoolExecutor(1) as pool:
         return pool.submit(asyncio.run, coroutine).result()
