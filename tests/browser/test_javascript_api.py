@@ -330,8 +330,9 @@ def test_a_pipeline_can_be_made_in_a_worker_of_the_page(tab: Tab) -> None:
           const source = `import { pipeline } from "${base}twinvec.js";
             const base = "${base}";
             const extractor = await pipeline("feature-extraction", null, { base });
-            postMessage((await extractor("Hello world.", { pooling: "mean" })).dims);
-            await extractor.dispose();`;
+            const { dims } = await extractor("Hello world.", { pooling: "mean" });
+            await extractor.dispose(); // before this worker ends, and its own ones with it
+            postMessage(dims);`;
           const url = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
           const worker = new Worker(url, { type: "module" });
           worker.onmessage = ({ data }) => { worker.terminate(); resolve(data); };

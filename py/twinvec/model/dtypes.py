@@ -34,7 +34,7 @@ class Dtype:
 
     @property
     def derived(self) -> bool:
-        """True where twinvec can make these weights from fp32 ones."""
+        """True for every dtype that twinvec makes, except fp32."""
         return self.recipe not in (None, "fp32")
 
 

@@ -1,1 +1,1 @@
-"""The far end of a page's requests, in Pyodide."""
+"""Python's answers to the requests of a page, in Pyodide."""

@@ -32,7 +32,10 @@ if TYPE_CHECKING:
 
 
 class Endpoint:
-    """The requests of a page, a method each; `open` comes first. See `web/wire/protocol.js`."""
+    """The answers to a page's requests, a method each; `open` comes first.
+
+    `web/workers/python.js` calls them; `web/wire/protocol.js` lists the requests.
+    """
 
     _embedder: Embedder
     _document_embedder: Embedder
