@@ -1,4 +1,4 @@
-"""`twinvec.js` as a page uses it, beside what Transformers.js promises."""
+"""`twinvec.js` as a page uses it; its calls are those of Transformers.js."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_one_string_gives_one_row(tab: Tab, embedder: Embedder) -> None:
 
 
 def test_defaults_are_those_of_transformers_js(tab: Tab, embedder: Embedder) -> None:
-    """No pooling, no normalisation: one vector a token."""
+    """No pooling, no normalization: one vector for each token."""
     states = embedder.encode_tokens(["Hello world."], normalize=False)[0]
     dims, value = tab.page.evaluate(
         """async () => {
@@ -75,11 +75,11 @@ def test_quantized_vectors(tab: Tab, embedder: Embedder, precision: Any) -> None
       const { dims, type, data } = await extractor(texts, options);
       return { dims, type, data: Array.from(data) };
     }"""
-    found = tab.page.evaluate(call, [TEXTS, precision])
-    assert found["dims"] == list(expected.shape)
-    assert found["type"] == str(expected.dtype)
+    tensor = tab.page.evaluate(call, [TEXTS, precision])
+    assert tensor["dims"] == list(expected.shape)
+    assert tensor["type"] == str(expected.dtype)
     # A bit may differ where a value lies within 2e-7 of zero, which none of these does.
-    assert found["data"] == expected.ravel().tolist()
+    assert tensor["data"] == expected.ravel().tolist()
 
 
 def test_prompts_and_counts(tab: Tab, embedder: Embedder) -> None:
@@ -95,7 +95,7 @@ def test_prompts_and_counts(tab: Tab, embedder: Embedder) -> None:
 
 def test_limits(tab: Tab, embedder: Embedder) -> None:
     limits: dict[str, Any] = {"max_length": 5, "truncate_dim": 64}
-    found = tab.page.evaluate(
+    limited = tab.page.evaluate(
         """async (limits) => {
           const limited = await twinvec.pipeline("feature-extraction", null, limits);
           const index = await limited.openIndex("index/").catch((error) => error.message);
@@ -106,17 +106,17 @@ def test_limits(tab: Tab, embedder: Embedder) -> None:
         limits,
     )
     native = Embedder.from_pretrained(embedder.info.name, **limits)
-    difference = np.abs(found["data"] - native.encode(["word " * 9])[0])
+    difference = np.abs(limited["data"] - native.encode(["word " * 9])[0])
     assert np.max(difference) <= BOUND
-    assert found["fingerprint"] == native.fingerprint
+    assert limited["fingerprint"] == native.fingerprint
     for field in ("max_length (index: 256, embedder: 5)", "dim (index: 384, embedder: 64)"):
-        assert field in found["index"]  # the site's index was built without limits
-    assert found["deviation"] <= BOUND
+        assert field in limited["index"]  # the site's index was built without limits
+    assert limited["deviation"] <= BOUND
     native.close()
 
 
-def test_null_is_as_if_it_were_not_given(tab: Tab, embedder: Embedder) -> None:
-    """As for Transformers.js's options."""
+def test_null_means_the_default(tab: Tab, embedder: Embedder) -> None:
+    """As in Transformers.js."""
     versions, dims, hits = tab.page.evaluate(
         """async () => {
           const options = { dtype: null, max_length: null, truncate_dim: null, self_check: null };
@@ -133,12 +133,12 @@ def test_null_is_as_if_it_were_not_given(tab: Tab, embedder: Embedder) -> None:
     assert hits == 3
 
 
-def test_adding_tells_how_many_texts_were_cut(tab: Tab) -> None:
+def test_adding_counts_truncated_texts(tab: Tab) -> None:
     before, after = tab.page.evaluate(
         """async (texts) => {
           const index = await extractor.openIndex("index/");
           const { truncated } = await index.add("short");
-          await index.search("long ".repeat(1000)); // a query is none of them
+          await index.search("long ".repeat(1000)); // a query does not count
           return [truncated, (await index.add(texts)).truncated];
         }""",
         TEXTS,
@@ -181,6 +181,21 @@ def test_cos_sim_and_dot(tab: Tab) -> None:
             "TypeError",
             "search has no option top_k; it has k",
         ),
+        (
+            "extractor.openIndex('index/').then((index) => index.search(new Float32Array(384)))",
+            "TypeError",
+            "query must be a string; to search for a vector, call searchVector",
+        ),
+        (
+            "extractor.openIndex('index/').then((index) => index.searchVector('x'))",
+            "TypeError",
+            "vector must be a Float32Array; to search for a text, call search",
+        ),
+        (
+            "extractor.openIndex('index/').then((i) => i.search('x', { k: 0 }))",
+            "TypeError",
+            "k must be a whole number >= 1, not 0",
+        ),
         ("extractor('x', { prompt: 5 })", "TypeError", "prompt must be a str, not int"),
         (
             "twinvec.pipeline('feature-extraction', null, { max_length: 10.5 })",
@@ -212,10 +227,10 @@ def test_cos_sim_and_dot(tab: Tab) -> None:
     ],
 )
 def test_wrong_calls(tab: Tab, call: str, name: str, message: str) -> None:
-    found = rejection(tab, call)
-    assert found[0] == name
-    assert message in found[1]
-    assert found[2] == ("TypeError" if name == "TypeError" else "Error")
+    error = rejection(tab, call)
+    assert error[0] == name
+    assert message in error[1]
+    assert error[2] == ("TypeError" if name == "TypeError" else "Error")
 
 
 def test_calls_may_overlap(tab: Tab) -> None:
@@ -231,7 +246,7 @@ def test_calls_may_overlap(tab: Tab) -> None:
     assert same is True
 
 
-def test_a_call_tells_its_progress(tab: Tab) -> None:
+def test_a_call_reports_its_progress(tab: Tab) -> None:
     events = tab.page.evaluate(
         """async () => {
           const events = [];
@@ -270,7 +285,7 @@ def test_an_aborted_call_ends_and_others_go_on(tab: Tab) -> None:
         }"""
     )
     assert (name, reason, later, texts) == ("AbortError", True, 1, 3)
-    assert 5 <= done <= 50  # what was under way when the message arrived
+    assert 5 <= done <= 50  # some were computed before the message arrived
 
 
 def test_progress_events(tab: Tab, manifest: dict[str, Any]) -> None:
@@ -291,19 +306,32 @@ def test_progress_events(tab: Tab, manifest: dict[str, Any]) -> None:
     progress = [event["progress"] for event in totals]
     assert progress == sorted(progress)
     assert progress[-1] == 100
-    assert totals[-1]["total"] == sum(one["total"] for one in totals[-1]["files"].values()) > size
+    assert totals[-1]["total"] == sum(file["total"] for file in totals[-1]["files"].values()) > size
 
 
 def test_two_indexes_stay_apart(tab: Tab) -> None:
     texts = tab.page.evaluate(
         """async () => {
-          const [one, two] = await Promise.all([1, 2].map(() => extractor.openIndex("index")));
-          await two.add("A text of its own.");
-          const own = await two.search("A text of its own.", { k: 1 });
-          return [one.size, (await one.search("x")).length, two.size, own[0].text];
+          const [first, second] = await Promise.all([1, 2].map(() => extractor.openIndex("index")));
+          await second.add("A text of its own.");
+          const own = await second.search("A text of its own.", { k: 1 });
+          return [first.size, (await first.search("x")).length, second.size, own[0].text];
         }"""
     )
     assert texts == [3, 3, 4, "A text of its own."]
+
+
+def test_a_vector_is_ranked_as_its_text(tab: Tab) -> None:
+    of_text, of_vector = tab.page.evaluate(
+        """async () => {
+          const index = await extractor.openIndex("index/");
+          const query = "What is a panda?";
+          const { pooling, query_prompt: prompt } = extractor.versions.fingerprint;
+          const { data } = await extractor(query, { pooling, prompt, normalize: true });
+          return [await index.search(query, { k: 2 }), await index.searchVector(data, { k: 2 })];
+        }"""
+    )
+    assert of_vector == of_text
 
 
 def test_the_page_is_not_blocked_by_encoding(tab: Tab) -> None:

@@ -1,4 +1,4 @@
-"""Without a connection, after one visit: the page below a sub-path, from what the browser keeps."""
+"""The page below a sub-path works without a connection after the first visit."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ SHOW = """(src) => new Promise((resolve) => {
 
 
 def wait_until_kept(page: Page) -> None:
-    """Wait for what goes on in the background."""
+    """Wait until the browser keeps the whole index and the model."""
     for _ in range(600):
         if page.evaluate(KEPT):
             return
@@ -64,9 +64,9 @@ def test_the_page_searches_without_a_connection(
         context.set_offline(True)
         second = context.new_page()
         assert "json" in visit(second, address, "parse json")
-        # Never asked before: neither its hits nor its words were read while there was a network.
-        found = visit(second, f"{address}index.html", other)
-        assert found.startswith(hit.metadata["heading"])
+        # A new query: neither its documents nor its words were read while there was a network.
+        hits = visit(second, f"{address}index.html", other)
+        assert hits.startswith(hit.metadata["heading"])
         context.set_offline(False)
         second.close()
     third = context.new_page()  # the server itself is gone
@@ -74,7 +74,7 @@ def test_the_page_searches_without_a_connection(
     context.close()
 
 
-def test_a_rebuilt_site_is_not_missed(browser: Browser, tmp_path: Path) -> None:
+def test_a_rebuilt_site_is_shown(browser: Browser, tmp_path: Path) -> None:
     folder = overlay(tmp_path)
     site = folder / SUB_PATH
     with serving(folder) as root:
@@ -88,7 +88,7 @@ def test_a_rebuilt_site_is_not_missed(browser: Browser, tmp_path: Path) -> None:
         page.context.close()
 
 
-def test_what_a_server_refuses_is_not_kept(browser: Browser, tmp_path: Path) -> None:
+def test_a_refused_file_is_not_kept(browser: Browser, tmp_path: Path) -> None:
     with serving(overlay(tmp_path)) as root:
         page = browser.new_context().new_page()
         visit(page, f"{root}{SUB_PATH}/", "parse json")
@@ -116,8 +116,8 @@ def test_an_address_is_kept_once_whatever_its_query(browser: Browser, tmp_path: 
         page.context.close()
 
 
-def test_what_a_sites_own_scripts_fetch_is_left_alone(browser: Browser, tmp_path: Path) -> None:
-    """It may be meant for one visitor: neither kept nor answered."""
+def test_requests_of_a_sites_own_scripts_are_left_alone(browser: Browser, tmp_path: Path) -> None:
+    """An answer may be meant for a single visitor, so the service worker does not keep it."""
     folder = overlay(tmp_path, changed={"visitor.json": "{}"})
     with serving(folder) as root:
         context = browser.new_context()
@@ -128,7 +128,9 @@ def test_what_a_sites_own_scripts_fetch_is_left_alone(browser: Browser, tmp_path
         assert page.evaluate("fetch('visitor.json').then(({ status }) => status)") == 200
         page.wait_for_timeout(500)
         kept = page.evaluate(SITE)
-        for file in ("", "demo/app.js", "runtime/twinvec.zip", "models/manifest.json"):
+        scripts = ("app", "page", "own-texts", "kept", "read-files")
+        fetched = ("runtime/twinvec.zip", "models/manifest.json")
+        for file in ("", *(f"demo/{name}.js" for name in scripts), *fetched):
             assert f"{address}{file}" in kept
         assert f"{address}search/index.json" in kept
         assert not any("visitor" in url for url in kept)

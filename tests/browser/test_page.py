@@ -71,7 +71,7 @@ def test_it_ranks_the_documentation_as_python_does(
     assert any(link and link.startswith("https://docs.python.org/") for link in links)
 
 
-def test_texts_of_ones_own_are_ranked_and_stay_text(page: Page) -> None:
+def test_own_texts_are_ranked_and_stay_text(page: Page) -> None:
     choose(page, "meaning")
     page.fill("#texts", "<img src=x onerror=alert(1)> is markup\n\nThe weather is fine")
     page.click("#add button")
@@ -85,7 +85,7 @@ def test_texts_of_ones_own_are_ranked_and_stay_text(page: Page) -> None:
     expect(page.get_by_role("option")).to_have_count(10)
 
 
-def test_a_text_that_is_cut_is_told(page: Page) -> None:
+def test_a_truncated_text_is_reported(page: Page) -> None:
     page.fill("#texts", "short\n" + "word " * 300)
     page.click("#add button")
     cut = "1 text longer than 256 tokens: only the beginning counts."
@@ -136,15 +136,15 @@ def test_headings_are_read_as_python_reads_them(
         {"paragraphs": list(section.paragraphs), "headings": list(section.headings)}
         for section in read_sections(tmp_path / name, name)
     ]
-    found = page.evaluate(
+    sections = page.evaluate(
         """async ([name, content]) => {
           const { readSections } = await import(new URL("demo/read-files.js", location.href).href);
           return readSections(new File([content], name));
         }""",
         [name, content],
     )
-    assert found == expected
-    assert [section["headings"][-1] for section in found][-1] in ("Pigs", "Zoo")
+    assert sections == expected
+    assert [section["headings"][-1] for section in sections][-1] in ("Pigs", "Zoo")
 
 
 def test_a_newer_version_of_a_file_replaces_it(page: Page) -> None:
@@ -178,7 +178,7 @@ def test_files_are_dropped(page: Page) -> None:
         ("none.zip", b"PK", "cannot be read as a ZIP archive"),
     ],
 )
-def test_a_file_that_cannot_be_read_is_told(
+def test_a_file_that_cannot_be_read_is_reported(
     page: Page, name: str, content: bytes, message: str
 ) -> None:
     upload(page, name, content)
@@ -190,14 +190,14 @@ def test_while_adding_the_box_takes_no_text_and_keeps_the_focus(page: Page) -> N
     page.fill("#texts", "\n".join(f"line {number}" for number in range(40)))
     page.focus("#add button")
     page.keyboard.press("Enter")
-    page.keyboard.press("Enter")  # does not begin again, nor end what is under way
+    page.keyboard.press("Enter")  # neither starts again nor stops the first
     expect(page.locator("#texts")).to_have_attribute("readonly", "")
     assert page.evaluate("document.activeElement.tagName") == "BUTTON"
     expect(page.locator("#added")).to_have_text("40 texts added")
     expect(page.locator("#texts")).to_be_editable()
 
 
-def test_it_says_what_answers(page: Page, embedder: Embedder) -> None:
+def test_it_names_model_and_runtimes(page: Page, embedder: Embedder) -> None:
     for part in (
         embedder.info.name,
         "(fp32: exact parity)",
@@ -219,8 +219,8 @@ def test_it_is_usable_by_keyboard(page: Page) -> None:
 
 def test_everything_has_a_name(page: Page) -> None:
     for role in ("textbox", "button", "radio", "combobox"):
-        for one in page.get_by_role(role).all():
-            snapshot = one.aria_snapshot()
+        for element in page.get_by_role(role).all():
+            snapshot = element.aria_snapshot()
             assert '"' in snapshot, snapshot
 
 
@@ -310,7 +310,7 @@ def test_loading_shows_every_step_and_never_blocks_the_page(browser: Browser) ->
         page.context.close()
 
 
-def test_a_failure_is_told(browser: Browser, tmp_path: Path) -> None:
+def test_a_failure_is_shown(browser: Browser, tmp_path: Path) -> None:
     folder = overlay(tmp_path)
     for name in ("index", "search"):
         (folder / "docs/search" / name).unlink()
@@ -323,7 +323,7 @@ def test_a_failure_is_told(browser: Browser, tmp_path: Path) -> None:
 
 
 def test_texts_that_are_not_kept_are_not_lost(browser: Browser, tmp_path: Path) -> None:
-    asked: list[str] = []
+    questions: list[str] = []
     with serving(DIST) as address:
         page = open_page(browser, address)
         page.fill("#texts", "A panda eats.")
@@ -337,8 +337,8 @@ def test_texts_that_are_not_kept_are_not_lost(browser: Browser, tmp_path: Path) 
         expect(page.locator("#own-name")).to_have_text("your texts (2)")
 
         def answer(dialog: Dialog) -> None:
-            asked.append(dialog.message)
-            if len(asked) == 1:
+            questions.append(dialog.message)
+            if len(questions) == 1:
                 dialog.dismiss()
             else:
                 dialog.accept()
@@ -349,10 +349,10 @@ def test_texts_that_are_not_kept_are_not_lost(browser: Browser, tmp_path: Path) 
         expect(page.locator("#own-name")).to_have_text("your texts (2)")
         page.set_input_files("#files", tmp_path / "Zoo.zip")
         expect(page.locator("#own-name")).to_have_text("your texts (1)")
-        assert asked == ["Your texts (2) are not kept. Open “Zoo” without them?"] * 2
+        assert questions == ["Your texts (2) are not kept. Open “Zoo” without them?"] * 2
         page.set_input_files("#files", tmp_path / "Zoo.zip")  # nothing is lost by that
         expect(page.locator("#added")).to_have_text("“Zoo” opened")
-        assert len(asked) == 2
+        assert len(questions) == 2
         page.context.close()
 
 

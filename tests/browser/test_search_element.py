@@ -1,4 +1,4 @@
-"""`<twinvec-search>` as a visitor of somebody's page meets it: mouse, keyboard, screen reader."""
+"""`<twinvec-search>` on another site's page: mouse, keyboard, screen reader."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ HOLD = """(part) => {
     return real(url, ...rest);
   };
 }"""
-"""Lets what the page fetches wait for `release()`, or fail by `refuse()`."""
+"""Holds the page's requests back until `release()` or `refuse()` is called."""
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +64,7 @@ def address(embedder: Embedder, tmp_path_factory: pytest.TempPathFactory) -> Ite
 
 @pytest.fixture
 def fresh(browser: Browser, address: str) -> Iterator[Page]:
-    """The page, not yet turned to."""
+    """The page before anybody used it."""
     page = browser.new_context().new_page()
     page.goto(address)
     yield page
@@ -73,7 +73,7 @@ def fresh(browser: Browser, address: str) -> Iterator[Page]:
 
 @pytest.fixture(scope="module")
 def opened(browser: Browser, address: str) -> Iterator[Page]:
-    """The page with its search loaded, for tests that put back what they change."""
+    """The page with its search loaded, for tests that undo their changes."""
     page = browser.new_context().new_page()
     page.goto(address)
     search(page, "panda", "giant panda")
@@ -86,7 +86,7 @@ def box(page: Page) -> Locator:
 
 
 def search(page: Page, query: str, first: str) -> Locator:
-    """Type a query and wait for its hits, by what the first one says."""
+    """Type a query, and wait for hits of which the first contains a text."""
     box(page).fill(query)
     options = page.get_by_role("option")
     expect(options.first).to_contain_text(first)
@@ -94,14 +94,16 @@ def search(page: Page, query: str, first: str) -> Locator:
     return options
 
 
-def test_nothing_is_loaded_before_a_visitor_turns_to_it(fresh: Page) -> None:
-    asked: list[str] = []
+def test_nothing_is_loaded_before_the_first_focus(fresh: Page) -> None:
+    requested: list[str] = []
     complaints: list[str] = []
-    fresh.context.on("request", lambda request: asked.append(request.url))
+    fresh.context.on("request", lambda request: requested.append(request.url))
     fresh.on("console", lambda message: complaints.append(message.text))
     expect(box(fresh)).to_be_visible()
     fresh.wait_for_timeout(300)
-    assert [url for url in asked if not url.endswith("icon.svg")] == []  # that is the page's own
+    assert [
+        url for url in requested if not url.endswith("icon.svg")
+    ] == []  # which the page itself asks for
     box(fresh).focus()
     bar = fresh.get_by_role("progressbar", name="Loading")
     expect(bar).to_be_visible()
@@ -114,7 +116,7 @@ def test_nothing_is_loaded_before_a_visitor_turns_to_it(fresh: Page) -> None:
     expect(bar).to_be_hidden()
     expect(fresh.get_by_role("status")).to_have_text("2 results")
     expect(fresh.locator("twinvec-search .status")).to_have_text("2 results")
-    assert any(url.endswith("workers/python.js") for url in asked)
+    assert any(url.endswith("workers/python.js") for url in requested)
     assert complaints == []  # the Content-Security-Policy would complain here
 
 
@@ -123,7 +125,7 @@ def test_hits_are_those_of_python(opened: Page, address: str, embedder: Embedder
     index = Index.load(f"{address}{SUB_PATH}/zoo")
     expected = index.search("What does a bear eat?", embedder, k=2)
     passages = opened.locator("twinvec-search .passage").all_inner_texts()
-    assert passages[0] == "The giant panda eats bamboo."  # its heading is not said twice
+    assert passages[0] == "The giant panda eats bamboo."  # without its heading, which stands above
     assert expected[0].text.endswith(passages[0])
     assert passages[1] == expected[1].text
     expect(options.first).to_contain_text("Animals > Pandas")
@@ -143,15 +145,15 @@ def test_links_lead_to_the_place_and_never_run_scripts(opened: Page, address: st
     expect(opened.locator("twinvec-search img")).to_have_count(0)
 
 
-def test_it_is_worked_by_keyboard(fresh: Page, address: str) -> None:
+def test_it_is_used_by_keyboard(fresh: Page, address: str) -> None:
     fresh.keyboard.press("Tab")
     expect(box(fresh)).to_be_focused()
     options = search(fresh, "panda", "giant panda")
     field = box(fresh)
     expect(field).to_have_attribute("aria-expanded", "true")
     fresh.keyboard.press("ArrowDown")
-    chosen = options.first.get_attribute("id") or "none"
-    expect(field).to_have_attribute("aria-activedescendant", chosen)
+    selected = options.first.get_attribute("id") or "none"
+    expect(field).to_have_attribute("aria-activedescendant", selected)
     expect(options.first).to_have_attribute("aria-selected", "true")
     fresh.keyboard.press("ArrowUp")  # from the first to the last
     expect(options.last).to_have_attribute("aria-selected", "true")
@@ -190,12 +192,12 @@ def test_roles_names_and_relations(opened: Page) -> None:
     roles = (
         "[...document.querySelector('twinvec-search').shadowRoot.querySelector('#hits').children]"
     )
-    assert opened.evaluate(f"{roles}.every((one) => one.role === 'option' && one.tabIndex < 0)")
-    ids = opened.evaluate(f"{roles}.map((one) => one.id)")
+    assert opened.evaluate(f"{roles}.every((row) => row.role === 'option' && row.tabIndex < 0)")
+    ids = opened.evaluate(f"{roles}.map((row) => row.id)")
     assert len(set(ids)) == len(ids)
     expect(opened.get_by_role("status")).to_have_text("2 results")
     lines = opened.locator("twinvec-search .hit > *")
-    assert lines.evaluate_all("(found) => found.every(({ dir }) => dir === 'auto')")
+    assert lines.evaluate_all("(lines) => lines.every(({ dir }) => dir === 'auto')")
 
 
 def test_a_page_can_take_a_hit_itself(opened: Page, address: str) -> None:
@@ -231,7 +233,7 @@ def test_stale_answers_are_dropped(opened: Page) -> None:
     expect(opened.get_by_role("option").first).to_contain_text("giant panda")
     opened.wait_for_timeout(300)
     assert 1 <= opened.evaluate("searches") <= 3
-    assert all("giant panda" in one[:60] for one in opened.evaluate("shown"))
+    assert all("giant panda" in text[:60] for text in opened.evaluate("shown"))
 
 
 def test_it_takes_a_pages_colors(opened: Page) -> None:
@@ -259,7 +261,7 @@ def test_it_takes_a_pages_colors(opened: Page) -> None:
         ("**/documents-*", "cannot be reached"),
     ],
 )
-def test_a_failure_is_told_and_tried_again(fresh: Page, failing: str, message: str) -> None:
+def test_a_failure_is_shown_and_tried_again(fresh: Page, failing: str, message: str) -> None:
     def fail(route: Route) -> None:
         route.abort()
 
@@ -317,11 +319,11 @@ def test_it_takes_the_weights_and_the_mode_that_the_index_has(
         Index.build(list(TEXTS), small, lexical=False).save(folder / SUB_PATH / "small")
     with serving(folder) as root:
         page = browser.new_context().new_page()
-        asked: list[str] = []
-        page.context.on("request", lambda request: asked.append(request.url))
+        requested: list[str] = []
+        page.context.on("request", lambda request: requested.append(request.url))
         page.goto(root)
         search(page, "panda", "giant panda")
-        assert next(url for url in asked if ".onnx" in url).endswith("model_w8.onnx")
+        assert next(url for url in requested if ".onnx" in url).endswith("model_w8.onnx")
         page.context.close()
 
 
@@ -360,7 +362,7 @@ def test_enter_opens_a_hit_of_what_is_typed(opened: Page) -> None:
     opened.evaluate("document.removeEventListener('hit', take)")
 
 
-def test_what_was_replaced_on_the_server_is_opened_again(
+def test_an_index_that_was_replaced_on_the_server_is_opened_again(
     browser: Browser, embedder: Embedder, tmp_path: Path
 ) -> None:
     folder = overlay(tmp_path)
@@ -382,7 +384,7 @@ def test_what_was_replaced_on_the_server_is_opened_again(
         page.context.close()
 
 
-def test_what_a_script_set_before_the_element_was_known_counts(
+def test_a_value_set_before_the_element_is_defined_counts(
     browser: Browser, embedder: Embedder, tmp_path: Path
 ) -> None:
     folder = overlay(tmp_path)
@@ -399,36 +401,36 @@ def test_what_a_script_set_before_the_element_was_known_counts(
         page.context.close()
 
 
-def test_another_index_is_asked_and_the_old_one_let_go(fresh: Page) -> None:
+def test_another_index_is_opened_and_the_old_one_disposed_of(fresh: Page) -> None:
     search(fresh, "panda", "eats bamboo")
     fresh.evaluate(HOLD, "search/index/")
     fresh.evaluate(
         """async () => {
-          globalThis.one = document.querySelector("twinvec-search");
-          globalThis.before = (await one.load()).index;
-          one.setAttribute("index", "docs/search/index");
+          globalThis.box = document.querySelector("twinvec-search");
+          globalThis.before = (await box.load()).index;
+          box.setAttribute("index", "docs/search/index");
         }"""
     )
     expect(fresh.get_by_role("progressbar", name="Loading")).to_be_visible()
-    expect(fresh.get_by_role("option")).to_have_count(0)  # the old one's are no answer
+    expect(fresh.get_by_role("option")).to_have_count(0)  # those of the old index are gone
     fresh.evaluate("release()")
     expect(fresh.get_by_role("option").first).to_contain_text("love pandas")
-    told = fresh.evaluate("before.search('panda').catch(({ message }) => message)")
-    assert "disposed of" in told
+    message = fresh.evaluate("before.search('panda').catch(({ message }) => message)")
+    assert "disposed of" in message
 
 
-def test_the_late_failure_of_an_index_that_is_no_longer_asked_for(fresh: Page) -> None:
+def test_a_late_failure_of_the_old_index_is_ignored(fresh: Page) -> None:
     fresh.evaluate(HOLD, "docs/search/zoo/")
     same, message = fresh.evaluate(
         """async () => {
-          const one = document.querySelector("twinvec-search");
-          const old = one.load().catch(({ message }) => message);
-          one.setAttribute("index", "docs/search/index");
-          const now = one.load();
+          const box = document.querySelector("twinvec-search");
+          const old = box.load().catch(({ message }) => message);
+          box.setAttribute("index", "docs/search/index");
+          const now = box.load();
           await now;
           refuse(new Error("late"));
           const message = await old;
-          return [one.load() === now, message];
+          return [box.load() === now, message];
         }"""
     )
     assert same
@@ -436,28 +438,28 @@ def test_the_late_failure_of_an_index_that_is_no_longer_asked_for(fresh: Page) -
     expect(fresh.get_by_role("alert")).to_be_hidden()
 
 
-def test_a_box_that_leaves_the_page_lets_its_index_go(fresh: Page) -> None:
+def test_a_box_that_leaves_the_page_disposes_of_its_index(fresh: Page) -> None:
     search(fresh, "panda", "giant panda")
-    moved, told = fresh.evaluate(
+    moved, message = fresh.evaluate(
         """async () => {
-          const one = document.querySelector("twinvec-search");
-          const { index } = await one.load();
-          document.body.append(one);
+          const box = document.querySelector("twinvec-search");
+          const { index } = await box.load();
+          document.body.append(box);
           await new Promise((resolve) => setTimeout(resolve, 50));
-          const moved = (await one.load()).index === index;
-          one.remove();
+          const moved = (await box.load()).index === index;
+          box.remove();
           await new Promise((resolve) => setTimeout(resolve, 50));
-          const told = await index.search("panda").catch(({ message }) => message);
-          document.body.append(one);
-          return [moved, told];
+          const message = await index.search("panda").catch(({ message }) => message);
+          document.body.append(box);
+          return [moved, message];
         }"""
     )
     assert moved
-    assert "disposed of" in told
+    assert "disposed of" in message
     search(fresh, "lion", "A lion sleeps")
 
 
-def test_who_leaves_while_it_loads_is_not_called_back(fresh: Page) -> None:
+def test_leaving_while_it_loads_keeps_the_panel_closed(fresh: Page) -> None:
     fresh.evaluate(HOLD, "docs/search/zoo/")
     box(fresh).fill("panda")
     panel = fresh.locator("twinvec-search .panel")
@@ -471,7 +473,7 @@ def test_who_leaves_while_it_loads_is_not_called_back(fresh: Page) -> None:
     expect(fresh.get_by_role("option")).to_have_count(2)
 
 
-def test_typing_shows_how_far_it_is(fresh: Page) -> None:
+def test_typing_while_it_loads_shows_the_progress(fresh: Page) -> None:
     fresh.evaluate(HOLD, "docs/search/zoo/")
     fresh.evaluate("document.querySelector('twinvec-search').load(); undefined")
     bar = fresh.get_by_role("progressbar", name="Loading")
@@ -522,16 +524,16 @@ def test_a_failure_is_dismissed_and_a_dialog_around_it_closes(fresh: Page) -> No
         ("k", "many", 'k must be a whole number >= 1, not "many"'),
     ],
 )
-def test_a_wrong_attribute_is_told_before_anything_is_loaded(
+def test_a_wrong_attribute_is_refused_before_anything_is_loaded(
     fresh: Page, name: str, value: str, message: str
 ) -> None:
-    asked: list[str] = []
-    fresh.context.on("request", lambda request: asked.append(request.url))
+    requested: list[str] = []
+    fresh.context.on("request", lambda request: requested.append(request.url))
     change = "(attribute) => document.querySelector('twinvec-search').setAttribute(...attribute)"
     fresh.evaluate(change, [name, value])
     box(fresh).fill("panda")
     expect(fresh.get_by_role("alert")).to_contain_text(message)
-    assert [url for url in asked if not url.endswith("icon.svg")] == []
+    assert [url for url in requested if not url.endswith("icon.svg")] == []
     fresh.evaluate(change, [name, {"base": "docs/search", "mode": "semantic", "k": "2"}[name]])
     expect(fresh.get_by_role("option")).to_have_count(2)
 
@@ -539,20 +541,20 @@ def test_a_wrong_attribute_is_told_before_anything_is_loaded(
 def test_two_boxes_that_try_again_open_one_pipeline(fresh: Page) -> None:
     workers = fresh.evaluate(
         """async () => {
-          const one = document.querySelector("twinvec-search");
-          const other = one.cloneNode();
+          const box = document.querySelector("twinvec-search");
+          const other = box.cloneNode();
           document.body.append(other);
-          const { extractor } = await one.load();
+          const { extractor } = await box.load();
           await extractor.dispose();
-          for (const box of [one, other]) box.setAttribute("index", "docs/search/index");
-          const opened = await Promise.all([one.load(), other.load()]);
+          for (const element of [box, other]) element.setAttribute("index", "docs/search/index");
+          const opened = await Promise.all([box.load(), other.load()]);
           return opened[0].extractor === opened[1].extractor;
         }"""
     )
     assert workers is True
 
 
-def test_metadata_that_are_no_text_are_shown(
+def test_metadata_other_than_texts_are_shown(
     browser: Browser, embedder: Embedder, tmp_path: Path
 ) -> None:
     folder = overlay(tmp_path)
