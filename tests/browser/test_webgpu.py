@@ -26,7 +26,7 @@ Opened = Callable[..., Tab]
 
 @pytest.fixture
 def opened(playwright: Playwright, tmp_path: Path) -> Iterator[Opened]:
-    """Give a page of a site that has what WebGPU needs; some files of it may be other ones."""
+    """Return a function that opens a page of a site built for WebGPU, with some files replaced."""
     with ExitStack() as stack:
 
         def tab(*flags: str, changed: dict[str, str] | None = None) -> Tab:
@@ -52,15 +52,15 @@ def opened(playwright: Playwright, tmp_path: Path) -> Iterator[Opened]:
 
 
 def warnings_of(tab: Tab) -> list[str]:
-    """Collect what is warned about from now on."""
-    found: list[str] = []
+    """Collect the warnings of the page from now on."""
+    warnings: list[str] = []
 
     def note(message: ConsoleMessage) -> None:
         if message.type == "warning":
-            found.append(message.text)
+            warnings.append(message.text)
 
     tab.page.on("console", note)
-    return found
+    return warnings
 
 
 def assert_native(tab: Tab, embedder: Embedder) -> None:
@@ -90,13 +90,13 @@ def test_without_an_adapter_wasm_answers(opened: Opened, embedder: Embedder) -> 
 
 
 def test_with_other_vectors_wasm_answers(opened: Opened, embedder: Embedder) -> None:
-    """As a graphics processor that rounds too much would give."""
+    """Vectors as from a graphics processor that rounds too much."""
     source = (DIST / "workers" / "session.js").read_text(encoding="utf-8")
-    kept = "return { value: { dims: tensor.dims, data }"
-    assert kept in source
-    wrong = f'if (this.#device === "webgpu") data[0] += 0.01;\n    {kept}'
+    returned = "return { value: { dims: tensor.dims, data }"
+    assert returned in source
+    wrong = f'if (this.#device === "webgpu") data[0] += 0.01;\n    {returned}'
     tab = opened(
-        "--enable-unsafe-webgpu", changed={"workers/session.js": source.replace(kept, wrong)}
+        "--enable-unsafe-webgpu", changed={"workers/session.js": source.replace(returned, wrong)}
     )
     warned = warnings_of(tab)
     versions = tab.page.evaluate("load({ device: 'webgpu' })")
@@ -121,6 +121,6 @@ def test_weights_it_cannot_run_are_run_by_wasm(opened: Opened) -> None:
         ("{ device: 'webgpu', self_check: false }", "needs the self-check"),
     ],
 )
-def test_what_cannot_be_is_refused(opened: Opened, options: str, message: str) -> None:
+def test_wrong_options_are_refused(opened: Opened, options: str, message: str) -> None:
     with pytest.raises(Error, match=f"TypeError: .*{message}"):
         opened().page.evaluate(f"load({options})")
