@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from conftest import finish
 from indexes import shard_of, small_index, write_small_shards
 from twinvec import Index, IndexFormatError
 from twinvec.index.format import Manifest, Shard
@@ -26,7 +26,7 @@ def test_both_drivers_return_the_result(tmp_path: Path) -> None:
     store = FolderStore(tmp_path)
     files = len(list(tmp_path.iterdir())) - 1
     assert drive(count_shards(), store) == files
-    assert asyncio.run(adrive(count_shards(), store)) == files
+    assert finish(adrive(count_shards(), store)) == files
 
 
 def test_an_error_of_the_store_ends_the_generator(tmp_path: Path) -> None:
@@ -38,7 +38,7 @@ def test_an_error_of_the_store_ends_the_generator(tmp_path: Path) -> None:
         finally:
             closed.append(True)
 
-    for run in (drive, lambda generator, store: asyncio.run(adrive(generator, store))):
+    for run in (drive, lambda generator, store: finish(adrive(generator, store))):
         with pytest.raises(IndexFormatError, match=r"codes-0\.npy cannot be read"):
             run(steps(), FolderStore(tmp_path))
     assert closed == [True, True]
