@@ -15,9 +15,9 @@ from itertools import islice
 from typing import IO, TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
-from filelock import FileLock, Timeout
 
-from twinvec.errors import IndexFormatError, TwinvecError
+from twinvec.atomic import locked
+from twinvec.errors import IndexFormatError
 from twinvec.index.documents import Document
 from twinvec.index.format import MANIFEST, Manifest, precision_for, wide_digest
 from twinvec.index.writing.journal import Journal
@@ -114,10 +114,9 @@ def _workspace(
 ) -> Iterator[tuple[Journal, IO[str]]]:
     """Lock a folder's index, and open the files beside it: a journal, and one for documents."""
     check_manifest(folder)
-    folder.parent.mkdir(parents=True, exist_ok=True)
     part = folder.with_name(f"{folder.name}.part")
     with (
-        _locked(folder),
+        locked(folder),
         naming_full_disk(folder.parent),
         closing(Journal(part, fingerprint, dim)) as journal,
         tempfile.TemporaryFile("w+", encoding="utf-8", dir=folder.parent) as spool,
@@ -217,25 +216,3 @@ def _present_precision(folder: Path) -> Precision | None:
         with suppress(IndexFormatError):
             return Manifest.from_json((folder / MANIFEST).read_bytes()).precision
     return None
-
-
-@contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Keep out other runs, whose vectors would mix with these in `<folder>.part`."""
-    file = folder.with_name(f".{folder.name}.twinvec-lock")
-    lock = FileLock(file, timeout=0)
-    try:
-        lock.acquire()
-    except Timeout as err:
-        raise TwinvecError(
-            f"another run is writing {folder}, and holds {file}; wait until it is done, or end it"
-        ) from err
-    except (OSError, NotImplementedError):  # some network drives have no locks
-        pass
-    try:
-        yield
-    finally:
-        if lock.is_locked:
-            with suppress(OSError):  # Windows cannot delete an open file; filelock does it later
-                file.unlink()
-            lock.release()
