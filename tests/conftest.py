@@ -86,7 +86,7 @@ def embedder(manifest: dict[str, Any]) -> Iterator[Embedder]:
 @contextmanager
 def serving(folder: Path, *, isolated: bool = False) -> Iterator[str]:
     """Serve a folder; yield its address."""
-    with make_server(folder, 0, isolated=isolated) as server:
+    with make_server(folder, 0, isolated=isolated, follow_links=True) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.02,))
         thread.start()
         try:
