@@ -7,6 +7,7 @@ import json
 import os
 import runpy
 import shutil
+import tempfile
 import threading
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -64,6 +65,16 @@ def launch_options(playwright: Playwright) -> dict[str, Any]:
     own = Path(playwright.chromium.executable_path).is_file()
     executable = {} if own else {"executable_path": shutil.which("chromium")}
     return {**executable, "args": arguments}
+
+
+@pytest.fixture
+def memory_path(tmp_path: Path) -> Iterator[Path]:
+    """A folder in memory, where the system has one: thousands of syncs take minutes on a disk."""
+    memory = Path("/dev/shm")  # noqa: S108 (a folder of its own is made there)
+    with tempfile.TemporaryDirectory(
+        dir=memory if os.access(memory, os.W_OK) else tmp_path
+    ) as made:
+        yield Path(made)
 
 
 @pytest.fixture(scope="session")
