@@ -11,12 +11,19 @@ import json
 import shutil
 import sys
 from pathlib import Path
+from platform import python_version
 
 from demo.index import index_stdlib
 from twinvec.embedder import Embedder
 from twinvec.index.format import MANIFEST, Manifest
+from twinvec.site.components import Component
+from twinvec.site.licenses import license_text
+from twinvec.site.manifest import read_manifest, write_manifest
 
 PAGE = Path(__file__).parents[2] / "web" / "demo"
+
+DOCS = "python-documentation"
+"""Component of the demo's index."""
 
 
 def write_page(site: Path) -> None:
@@ -38,11 +45,25 @@ def write_index(site: Path) -> None:
     print(f"{out} is ready: {count:,} passages of the standard library, {embedded:,} embedded.")
 
 
+def list_files(site: Path) -> None:
+    """Add the demo's files to the site's manifest."""
+    listed = read_manifest(site)
+    files = {path: facts["component"] for path, facts in listed.files.items()}
+    for path, component in {"demo": "twinvec", "search": DOCS}.items():
+        for file in (site / path).rglob("*"):
+            files[file.relative_to(site).as_posix()] = component
+    files["index.html"] = "twinvec"
+    origin = f"pkg:generic/python@{python_version()}"
+    docs = Component(python_version(), origin, "PSF-2.0", license_text("cpython"))
+    write_manifest(site, files, {**listed.components, DOCS: docs})
+
+
 def main() -> None:
     """Build the demo into the site that the command line names."""
     site = Path(sys.argv[1])
     write_page(site)
     write_index(site)
+    list_files(site)
 
 
 if __name__ == "__main__":

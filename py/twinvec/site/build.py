@@ -13,7 +13,10 @@ from twinvec.embedder import Embedder
 from twinvec.errors import TwinvecError
 from twinvec.index import Index
 from twinvec.index.writing.shards import check_folder, replace_folder
+from twinvec.site.components import component_of, site_components
 from twinvec.site.compress import brotli_path, write_compressed
+from twinvec.site.licenses import write_licenses
+from twinvec.site.manifest import SITE_MANIFEST, write_manifest
 from twinvec.site.models import find_models, write_model
 from twinvec.site.packages import write_runtime
 from twinvec.site.sample import load_own_index, write_sample
@@ -103,6 +106,9 @@ def _check_target(out: Path) -> None:
     """Check that a build neither deletes nor replaces anybody else's files."""
     if not is_site(out):
         _refuse_existing(out / name for name in (*OWNED_FOLDERS, *DOORS))
+    manifest = out / SITE_MANIFEST  # web applications often have a file of that name
+    if manifest.exists() and SITE_MARK.encode() not in manifest.read_bytes():
+        _refuse_existing([manifest])
     # Sites of earlier versions have no `workers` folder: one there may be the owner's own.
     scripts = {path for name in WORKERS for path in (out / name, brotli_path(out / name))}
     _refuse_existing(file for file in (out / "workers").glob("*") if file not in scripts)
@@ -132,7 +138,11 @@ def _write_files(
     others = [file for file in files if ".onnx" not in file.name]
     large = [file for file in others if file.stat().st_size > MIN_COMPRESSED_BYTES]
     files += write_compressed(large, web, on_compress)
-    write_scripts(out, web)
+    files += [*write_licenses(out, web), *write_scripts(out, web)]
     stale = {file for name in OWNED_FOLDERS for file in (out / name).rglob("*") if file.is_file()}
     for file in stale.difference(files):
         file.unlink()
+    _, info = next(iter(models.values()))
+    paths = [file.relative_to(out).as_posix() for file in files]
+    components = {path: component_of(path, info.name) for path in paths}
+    write_manifest(out, components, site_components(web, info))

@@ -75,7 +75,7 @@ def stdlib_sources(archive: Path) -> dict[str, bytes]:
 
 
 def numpy_sources(wheel: Path) -> dict[str, bytes]:
-    """Return the needed modules of NumPy's wheel, and its licenses."""
+    """Return the needed modules of NumPy's wheel."""
     return _needed_files(wheel, NUMPY_MODULES.split())
 
 
@@ -132,11 +132,8 @@ def _cache_key(sources: Mapping[str, bytes], script: Path, web: Path) -> str:
 
 def _needed_files(archive: Path, modules: Iterable[str]) -> dict[str, bytes]:
     with zipfile.ZipFile(archive) as opened:
-        files = [name for name in opened.namelist() if not name.endswith("/")]
-        code = [name for name in files if name.endswith((".py", ".so"))]
-        needed = [name for name in code if _matches_any(name, modules)]
-        licenses = [name for name in files if "/licenses/" in name]
-        return {name: opened.read(name) for name in (*needed, *licenses)}
+        code = [name for name in opened.namelist() if name.endswith((".py", ".so"))]
+        return {name: opened.read(name) for name in code if _matches_any(name, modules)}
 
 
 def _matches_any(path: str, patterns: Iterable[str]) -> bool:

@@ -95,7 +95,7 @@ def write_runtime(out: Path, web: Path, *, webgpu: bool) -> Iterator[Path]:
     npm_files = RUNTIME_FILES | (WEBGPU_FILES if webgpu else {})
     sources = {path: find_npm_file(file, web) for path, file in npm_files.items()}
     stdlib = stdlib_sources(find_npm_file(STDLIB, web))
-    numpy = numpy_sources(fetch(NUMPY, NUMPY_SHA256, NUMPY_ORIGINS))
+    numpy = numpy_sources(fetch_numpy())
     archives = {  # twinvec's own first: it marks the folder as a site
         "twinvec.zip": compile_archive("twinvec.zip", twinvec_sources(), web),
         "numpy.zip": compile_archive("numpy.zip", numpy, web),
@@ -103,6 +103,16 @@ def write_runtime(out: Path, web: Path, *, webgpu: bool) -> Iterator[Path]:
     }
     for path, source in (archives | sources).items():
         yield copy_verified(source, out / "runtime" / path, sha256_of(source))
+
+
+def fetch_numpy() -> Path:
+    """Return the path of NumPy's wheel for Pyodide, downloaded once.
+
+    Raises:
+        DownloadError: no origin answers.
+        IntegrityError: the file is not the pinned one.
+    """
+    return fetch(NUMPY, NUMPY_SHA256, NUMPY_ORIGINS)
 
 
 def find_npm_file(file: NpmFile, web: Path) -> Path:

@@ -19,8 +19,8 @@ DOORS = ("twinvec.js", "twinvec-search.js", "sw.js")
 WORKERS = ("workers/python.js", "workers/session.js")
 
 
-def write_scripts(out: Path, web: Path) -> None:
-    """Write the scripts into the site `out`, unchanged ones excepted.
+def write_scripts(out: Path, web: Path) -> list[Path]:
+    """Write the scripts into the site `out`, unchanged ones excepted. Return all their paths.
 
     Raises:
         TwinvecError: Node or esbuild is missing, or bundling failed.
@@ -34,3 +34,4 @@ def write_scripts(out: Path, web: Path) -> None:
             if not target.is_file() or target.read_bytes() != bundle.read_bytes():
                 target.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(bundle, target)
+    return [out / name for name in (*DOORS, *WORKERS)]

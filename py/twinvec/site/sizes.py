@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from twinvec.site.compress import brotli_path
+from twinvec.site.manifest import SITE_MANIFEST
 from twinvec.site.scripts import DOORS, WORKERS
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ PARTS: dict[str, tuple[str, ...]] = {
     "WebGPU, if asked": ("runtime/onnxruntime-webgpu/*",),
     "tokenizers": ("runtime/tokenizers/*",),
     "scripts": (*DOORS, *WORKERS),
+    "licenses, hashes": ("runtime/licenses/*", SITE_MANIFEST),
     "model": ("models/**/*",),
     "index": ("index/*",),
 }

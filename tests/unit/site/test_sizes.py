@@ -18,8 +18,9 @@ def test_a_part_is_sent_compressed_where_it_can_be(tmp_path: Path) -> None:
 
 
 def test_the_fixed_part_stays_small() -> None:
-    """Everything but the model."""
+    """Everything but the model and what no page loads."""
     parts = measure_parts(DIST)
-    fixed = {part: size.sent for part, size in parts.items() if part not in ("model", "index")}
+    others = ("model", "index", "licenses, hashes")
+    fixed = {part: size.sent for part, size in parts.items() if part not in others}
     assert all(fixed.values())
     assert sum(fixed.values()) <= 9_000_000, fixed
