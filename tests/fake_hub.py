@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import re
 import threading
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
@@ -17,7 +17,7 @@ from huggingface_hub.utils.sha import git_hash
 from twinvec.catalog.pins import Pin
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     import pytest
 
@@ -61,6 +61,13 @@ class Fault:
     no_ranges: bool = False
     stall: bool = False
     commit: str = REVISION
+    etag: str | None = None
+    """ETag instead of the content's hash."""
+    trickle_seconds: float = 0
+    """Pause after each byte of the body."""
+    endless: bool = False
+    """Zeros follow the body, and no size is announced."""
+    headers: Mapping[str, str] = field(default_factory=dict)
     times: int = 1000
 
 
@@ -73,6 +80,8 @@ class Hub(ThreadingHTTPServer):
         self.requests: list[str] = []
         self.fault: Fault | None = None
         self.released = threading.Event()
+        self.sent_bytes = 0
+        """Bytes of endless bodies."""
 
     def fault_of(self, request: str) -> Fault:
         fault = self.fault
@@ -129,13 +138,27 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(206 if start else fault.status)
         if start:
             self.send_header("Content-Range", f"bytes {start}-{len(body) - 1}/{len(body)}")
-        self.send_header("Content-Length", str(len(body) - start))
+        if not fault.endless:
+            self.send_header("Content-Length", str(len(body) - start))
         self.send_header("X-Repo-Commit", fault.commit)
         self.send_header("X-Error-Code", error)
-        self.send_header("ETag", f'"{sha256(content).hexdigest()}"')
+        self.send_header("ETag", f'"{fault.etag or sha256(content).hexdigest()}"')
+        for name, value in fault.headers.items():
+            self.send_header(name, value)
         self.end_headers()
         if self.command == "GET":
-            self.wfile.write(body[start : fault.sent])
+            self._send_body(body[start : fault.sent], fault)
+
+    def _send_body(self, body: bytes, fault: Fault) -> None:
+        with suppress(OSError):  # the client may have gone
+            if fault.trickle_seconds:
+                for byte in body:
+                    self.wfile.write(bytes([byte]))
+                    if self.server.released.wait(fault.trickle_seconds):
+                        return
+            self.wfile.write(body)
+            while fault.endless:
+                self.server.sent_bytes += self.wfile.write(bytes(1 << 16))
 
     def log_message(self, *_: object) -> None:
         """Log nothing."""

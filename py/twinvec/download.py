@@ -12,7 +12,8 @@ import sys
 import tempfile
 import zipfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from time import monotonic
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
 
 from twinvec.errors import DownloadError, IntegrityError
 
@@ -22,10 +23,18 @@ if TYPE_CHECKING:
     DownloadProgress: TypeAlias = Callable[[int, int | None], object]
     """Called with the bytes received so far, and the file's size where it is known."""
 
-TIMEOUT_SECONDS = 30.0
-"""Time without an answer after which an origin counts as failed."""
+GRACE_SECONDS = 30.0
+"""Time until the first answer, and the longest that a download may lag behind the slowest speed."""
+
+MIN_BYTES_PER_SECOND = 10_000
+"""Slowest speed of a download."""
+
+MAX_FILE_BYTES = 1 << 30
+"""Largest file that `Url` downloads."""
 
 _CHUNK_BYTES = 1 << 16
+
+T = TypeVar("T")
 
 
 class Origin(Protocol):
@@ -45,10 +54,23 @@ class Url:
     ::
 
         fetch("LICENSE", sha256, [Url("https://example.org/LICENSE")])
+
+    Args:
+        url: the file's address.
+        grace_seconds: see `in_time`.
+        max_bytes: largest size that the server may announce or send.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        grace_seconds: float = GRACE_SECONDS,
+        max_bytes: int = MAX_FILE_BYTES,
+    ) -> None:
         self.url = url
+        self._grace_seconds = grace_seconds
+        self._max_bytes = max_bytes
 
     def __str__(self) -> str:
         """Name the origin in an error."""
@@ -56,17 +78,43 @@ class Url:
 
     def save(self, target: Path, progress: DownloadProgress | None = None) -> None:
         """Download the file; see `Origin.save`."""
-        from urllib.request import urlopen  # start-up
+        in_time(lambda count: self._save(target, count, progress), self._grace_seconds)
 
-        with urlopen(self.url, timeout=TIMEOUT_SECONDS) as response, target.open("wb") as out:
-            total = int(response.headers.get("Content-Length", 0)) or None
+    def _save(
+        self, target: Path, count: Callable[[int], None], progress: DownloadProgress | None
+    ) -> None:
+        with _open(self.url, self._grace_seconds) as response, target.open("wb") as out:
+            total = response.length  # as announced; None if unknown
             received = 0
-            while chunk := response.read(_CHUNK_BYTES):
+            while (total or received) <= self._max_bytes:
+                chunk = response.read1(_CHUNK_BYTES)
+                if not chunk:
+                    break
+                count(len(chunk))
                 received += out.write(chunk)
                 if progress:
                     progress(received, total)
+            else:
+                raise OSError(f"larger than {self._max_bytes:,} bytes")
             if total is not None and received != total:
                 raise OSError(f"broke off after {received:,} of {total:,} bytes")
+
+
+def _open(url: str, timeout_seconds: float) -> Any:
+    """Request a URL; the bodies of redirects are not read."""
+    from urllib.error import HTTPError  # start-up
+    from urllib.request import HTTPRedirectHandler, build_opener
+
+    class Redirects(HTTPRedirectHandler):
+        def redirect_request(self, req: Any, fp: Any, *answer: Any) -> Any:
+            fp.close()  # urllib would read all of it
+            return super().redirect_request(req, fp, *answer)
+
+    try:
+        return build_opener(Redirects).open(url, timeout=timeout_seconds)
+    except HTTPError as err:
+        err.close()  # the connection
+        raise
 
 
 class Wheel:
@@ -133,12 +181,66 @@ def sha256_of(file: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def discard(file: Path) -> None:
-    """Delete a cached file; of a link, as the Hub's cache has them, its content too."""
-    while file.is_symlink():
-        link, file = file, file.parent / file.readlink()
-        link.unlink()
-    file.unlink(missing_ok=True)
+def discard(file: Path, cache: Path) -> None:
+    """Delete a cached file; of a link, as the Hub's cache has them, its content too.
+
+    Nothing outside of the folder `cache` is deleted, wherever a link leads.
+    """
+    while (file.parent.resolve() / file.name).is_relative_to(cache.resolve()):
+        target = file.parent / file.readlink() if file.is_symlink() else None
+        file.unlink(missing_ok=True)
+        if target is None:
+            return
+        file = target
+
+
+def in_time(
+    transfer: Callable[[Callable[[int], None]], T], grace_seconds: float = GRACE_SECONDS
+) -> T:
+    """Run a transfer in a thread, and give it up when the server is too slow.
+
+    A timeout of a socket starts again with each byte, so it cannot end a trickling answer.
+
+    Args:
+        transfer: is given a function to call with each number of bytes received.
+        grace_seconds: time that the transfer may take in addition to the time that its bytes
+            take at `MIN_BYTES_PER_SECOND`.
+
+    Raises:
+        TimeoutError: the time is over. The thread ends with the next byte that it receives.
+        Also all that `transfer` raises.
+    """
+    from concurrent.futures import Future, wait  # start-up
+    from threading import Thread
+
+    received, given_up, result = 0, False, Future[T]()
+
+    def count(byte_count: int) -> None:
+        nonlocal received
+        received += byte_count
+        if given_up:
+            raise TimeoutError
+
+    def run() -> None:
+        try:
+            result.set_result(transfer(count))
+        except BaseException as err:  # raised in the thread that waits
+            result.set_exception(err)
+
+    start = monotonic()
+    Thread(target=run, daemon=True).start()
+    try:
+        while not result.done():
+            left = start + grace_seconds + received / MIN_BYTES_PER_SECOND - monotonic()
+            if left <= 0:
+                raise TimeoutError(
+                    f"too slow: {received:,} bytes in {monotonic() - start:.1f} s; after "
+                    f"{grace_seconds:g} s, {MIN_BYTES_PER_SECOND:,} bytes a second are expected"
+                )
+            wait([result], left)
+    finally:
+        given_up = True
+    return result.result()
 
 
 def fetch(

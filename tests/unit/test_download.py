@@ -3,20 +3,31 @@
 from __future__ import annotations
 
 import threading
+import time
 import zipfile
+from contextlib import suppress
 from hashlib import sha256
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import platformdirs
 import pytest
 
-from twinvec.download import Url, Wheel, cache_root, fetch, sha256_of
+from twinvec.download import (
+    MIN_BYTES_PER_SECOND,
+    Url,
+    Wheel,
+    cache_root,
+    discard,
+    fetch,
+    in_time,
+    sha256_of,
+)
 from twinvec.errors import DownloadError, IntegrityError, TwinvecError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 CONTENT = bytes(range(256)) * 512
 PINNED = sha256(CONTENT).hexdigest()
@@ -33,6 +44,11 @@ class Reply(NamedTuple):
     sent: int | None = None
     chunked: bool = False
     terminated: bool = False
+    location: str = ""
+    pause_seconds: float = 0
+    """Pause after each byte of the body."""
+    endless: bool = False
+    """Zeros follow the body."""
 
 
 class FileServer(ThreadingHTTPServer):
@@ -41,11 +57,12 @@ class FileServer(ThreadingHTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.replies: dict[str, Reply] = {}
+        self.released = threading.Event()
         self.requests: list[str] = []
 
-    def url(self, path: str, reply: Reply) -> Url:
+    def url(self, path: str, reply: Reply, **limits: Any) -> Url:
         self.replies[path] = reply
-        return Url(f"http://127.0.0.1:{self.server_port}{path}")
+        return Url(f"http://127.0.0.1:{self.server_port}{path}", **limits)
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -56,17 +73,30 @@ class _Handler(BaseHTTPRequestHandler):
         self.server.requests.append(self.path)
         reply = self.server.replies[self.path]
         self.send_response(reply.status)
+        if reply.location:
+            self.send_header("Location", reply.location)
         if reply.chunked:
             self.send_header("Transfer-Encoding", "chunked")
-        else:
+        elif not reply.endless:
             self.send_header("Content-Length", str(len(reply.body)))
         self.end_headers()
+        with suppress(OSError):  # the client may have gone
+            self._send_body(reply)
+        self.close_connection = True
+
+    def _send_body(self, reply: Reply) -> None:
+        if reply.pause_seconds:
+            for byte in reply.body:
+                self.wfile.write(bytes([byte]))
+                if self.server.released.wait(reply.pause_seconds):
+                    return
         if reply.chunked:
             self.wfile.write(f"{len(reply.body):x}\r\n".encode())
         self.wfile.write(reply.body[: reply.sent])
+        while reply.endless:
+            self.wfile.write(bytes(1 << 16))
         if reply.chunked and reply.terminated:
             self.wfile.write(b"\r\n0\r\n\r\n")
-        self.close_connection = True
 
     def log_message(self, *_: object) -> None:
         """Log nothing."""
@@ -79,6 +109,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[FileServer]:
         thread = threading.Thread(target=running.serve_forever, args=(POLL_SECONDS,))
         thread.start()
         yield running
+        running.released.set()
         running.shutdown()
         thread.join()
 
@@ -116,6 +147,55 @@ def test_wrong_bytes_are_refused_and_nothing_is_kept(
     assert server.requests == ["/bad"], "another origin would hide that something is wrong"
 
     assert fetch(NAME, PINNED, origins[1:], tmp_path).read_bytes() == CONTENT
+
+
+EXCESSES = {
+    "announced as too large": Reply(),
+    "endless": Reply(b"", endless=True),
+    "an endless redirect to itself": Reply(b"", 302, location="/bad", endless=True),
+    "an endless error": Reply(b"", 500, endless=True),
+}
+
+
+@pytest.mark.parametrize("reply", EXCESSES.values(), ids=EXCESSES.keys())
+def test_no_more_is_read_than_the_limit(server: FileServer, tmp_path: Path, reply: Reply) -> None:
+    origins = [server.url("/bad", reply, max_bytes=1000)]
+    with pytest.raises(DownloadError, match=r"larger than 1,000 bytes|infinite loop|500"):
+        fetch(NAME, PINNED, origins, tmp_path)
+    assert files_below(tmp_path) == []
+
+
+def test_a_trickling_server_is_given_up(server: FileServer, tmp_path: Path) -> None:
+    reply = Reply(bytes(100), pause_seconds=0.05)
+    start = time.monotonic()
+    with pytest.raises(DownloadError, match=r"too slow: .* bytes in .* 10,000 bytes a second"):
+        fetch(NAME, PINNED, [server.url("/bad", reply, grace_seconds=0.3)], tmp_path)
+    assert time.monotonic() - start < 3
+    assert files_below(tmp_path) == []
+
+
+def test_a_fast_transfer_may_take_longer_than_the_grace() -> None:
+    def transfer(count: Callable[[int], None]) -> str:
+        for _ in range(4):
+            count(MIN_BYTES_PER_SECOND)
+            time.sleep(0.1)
+        return "done"
+
+    assert in_time(transfer, 0.15) == "done"
+
+
+def test_only_files_below_the_cache_are_discarded(tmp_path: Path) -> None:
+    cache, own = tmp_path / "cache", tmp_path / "own.txt"
+    cache.mkdir()
+    own.write_text("precious", encoding="utf-8")
+    (cache / "content").touch()
+    (cache / "inner").symlink_to("content")
+    (cache / "outer").symlink_to(Path("..", own.name))
+    (cache / "folder").symlink_to(tmp_path)
+    for file in ("inner", "outer", "folder/own.txt", "../own.txt", "absent"):
+        discard(cache / file, cache)
+    assert own.read_text(encoding="utf-8") == "precious"
+    assert [file.name for file in cache.iterdir()] == ["folder"]
 
 
 @pytest.mark.parametrize("failure", FAILURES.values(), ids=FAILURES.keys())

@@ -118,9 +118,7 @@ def _local_info(folder: Path, dtype: str) -> ModelInfo:
         f"It changed after {folder / SHA256SUMS} was written. Make the folder again with "
         f"twinvec convert, or delete {SHA256SUMS} if the change was made on purpose."
     )
-    return verified_info(
-        folder, dtype, recorded_hashes(folder), required=False, delete=False, way_out=way_out
-    )
+    return verified_info(folder, dtype, recorded_hashes(folder), required=False, way_out=way_out)
 
 
 def _default_model(dtype: str, *, local_files_only: bool, cache: Path) -> tuple[Path, ModelInfo]:

@@ -1,44 +1,34 @@
-"""Download files from the Hugging Face Hub in bounded time, and check each by the Hub's own hash.
+"""Find a model's files in the cache of the Hugging Face Hub, else download and check them.
 
-Only `model_info` and `hf_hub_download` use the network: `snapshot_download` lists a repository
-without a timeout, and its errors do not name the file.
+The cache has the layout of `huggingface_hub`: `refs/` names the commit of a branch, `snapshots/`
+has the files of each commit, as links to `blobs/`. A blob is named after its announced hash.
 """
 
 from __future__ import annotations
 
 import re
+import shutil
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from huggingface_hub import (
-    HfApi,
-    constants,
-    hf_hub_download,
-    scan_cache_dir,
-    snapshot_download,
-    try_to_load_from_cache,
-)
-from huggingface_hub.errors import (
-    HFValidationError,
-    LocalEntryNotFoundError,
-    RepositoryNotFoundError,
-    RevisionNotFoundError,
-)
+from huggingface_hub import scan_cache_dir, try_to_load_from_cache
+from huggingface_hub.errors import HFValidationError
+from huggingface_hub.utils import validate_repo_id
 from huggingface_hub.utils.sha import git_hash
-from huggingface_hub.utils.tqdm import tqdm
 
-from twinvec.download import discard, sha256_of
+from twinvec.catalog.hub_requests import COMMIT, list_files, save_file
+from twinvec.download import GRACE_SECONDS, sha256_of
 from twinvec.errors import DownloadError, IntegrityError, ModelNotFoundError
 from twinvec.model.dtypes import onnx_path, weights_parts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from huggingface_hub.hf_api import ModelInfo, RepoSibling
+    from twinvec.catalog.hub_requests import HubFile
 
-_COMMIT = re.compile("[0-9a-f]{40}")
-_MAX_SIZES_RECEIVED = 3
-"""A download fails when so many times the file's size has arrived."""
+_REVISION = re.compile(r"\w[\w.+-]*(/\w[\w.+-]*)*")
+"""Names of branches and tags that are also safe as paths."""
 
 
 def from_hub(
@@ -50,8 +40,9 @@ def from_hub(
     *,
     local_files_only: bool,
     cache: Path,
+    grace_seconds: float = GRACE_SECONDS,
 ) -> Path:
-    """Find a model's files in the cache, else download and check them.
+    """Find a model's files in the cache, else download and check them; return their folder.
 
     Args:
         name: `owner/name`.
@@ -61,34 +52,34 @@ def from_hub(
         optional: paths of files that are downloaded if the Hub has them.
         local_files_only: never use the network.
         cache: the cache folder.
-
-    Returns:
-        The folder of this revision.
+        grace_seconds: see `download.in_time`.
 
     Raises:
         ModelNotFoundError: the model, its revision or a file does not exist.
         DownloadError: a file is not cached, and cannot be downloaded.
         IntegrityError: a file's hash is not the one that the Hub announces; it is not kept.
     """
+    repo = _repo_folder(name, revision, cache)
     weights = onnx_path(dtype)
     needed = [weights, *files]
     # Only the Hub knows which optional files exist: this marker records that none is missing.
     marker = f"{weights}.complete"
-    cached = _cached_folder(name, revision, [*needed, marker] if optional else needed, cache)
-    if cached:
+    if cached := _cached_folder(repo, revision, [*needed, marker] if optional else needed):
         return cached
     if local_files_only:
         raise DownloadError(f"{name} is not in the cache at {cache}, and downloading is off")
-    info = _announced(name, revision)
-    siblings = {sibling.rfilename: sibling for sibling in info.siblings or ()}
+    listing = list_files(name, revision, grace_seconds=grace_seconds)
     for path in needed:
-        if path not in siblings:
+        if path not in listing.entries:
             raise ModelNotFoundError(f"{name} has no {path} on the Hub at {revision}")
-    for path in dict.fromkeys([*files, *optional, *weights_parts(dtype, siblings)]):
-        if path in siblings:
-            folder = _download(name, revision, siblings[path], info.sha, cache)
+    folder = repo / "snapshots" / listing.commit
+    for path in dict.fromkeys([*files, *optional, *weights_parts(dtype, listing.entries)]):
+        if path in listing.entries:
+            blob = _verified_blob(name, listing.commit, listing.file(path), repo, grace_seconds)
+            _link(folder / path, blob)
     if optional:
         (folder / marker).touch()
+    _record_commit(repo, revision, listing.commit)
     return folder
 
 
@@ -109,86 +100,81 @@ def cached_files(cache: Path) -> Iterator[tuple[str, str, str, Path]]:
                 yield repo.repo_id, revision.commit_hash, path.as_posix(), file.file_path
 
 
-def _cached_folder(name: str, revision: str, needed: Sequence[str], cache: Path) -> Path | None:
-    """Return the cached folder of a revision; None where a needed file is not cached."""
+def _repo_folder(name: str, revision: str, cache: Path) -> Path:
+    """Return the folder of a model in the cache, whether or not it exists.
+
+    Raises:
+        ModelNotFoundError: the model or revision has a name that the Hub does not accept.
+    """
     try:
-        folder = Path(
-            snapshot_download(
-                name,
-                revision=revision,
-                cache_dir=cache / "hub",
-                allow_patterns=list(needed),
-                local_files_only=True,
-            )
-        )
-    except LocalEntryNotFoundError:
-        return None
+        validate_repo_id(name)
     except HFValidationError as err:
         raise ModelNotFoundError(
             f"{name!r} is not a model name of the form 'owner/name': {err}"
         ) from err
-    return folder if all((folder / path).is_file() for path in needed) else None
+    if not _REVISION.fullmatch(revision):
+        raise ModelNotFoundError(f"{revision!r} is not the name of a commit, branch or tag")
+    return cache / "hub" / f"models--{name.replace('/', '--')}"
 
 
-def _announced(name: str, revision: str) -> ModelInfo:
-    """Ask the Hub for a revision's commit and its files' hashes."""
-    try:
-        info = HfApi().model_info(
-            name, revision=revision, files_metadata=True, timeout=constants.HF_HUB_ETAG_TIMEOUT
-        )
-    except (RepositoryNotFoundError, RevisionNotFoundError) as err:
-        raise ModelNotFoundError(f"the Hub does not have {name} at {revision}: {err}") from err
-    except Exception as err:  # classes of its HTTP library, which changed between releases
-        raise DownloadError(f"the Hugging Face Hub cannot be reached ({err})") from err
-    if _COMMIT.fullmatch(revision) and info.sha != revision:
-        raise IntegrityError(f"the revision of {name}", revision, str(info.sha))
-    return info
+def _cached_folder(repo: Path, revision: str, needed: Sequence[str]) -> Path | None:
+    """Return the cached folder of a revision; None where a needed file is not cached."""
+    ref = repo / "refs" / revision
+    commit = revision
+    if not COMMIT.fullmatch(revision):
+        commit = ref.read_text(encoding="utf-8") if ref.is_file() else ""
+    folder = repo / "snapshots" / commit
+    if not COMMIT.fullmatch(commit):
+        return None
+    # A link that leads elsewhere was not made by twinvec.
+    inside = repo.resolve()
+    files = [(folder / path).resolve() for path in needed]
+    if all(file.is_file() and file.is_relative_to(inside) for file in files):
+        return folder
+    return None
 
 
-def _download(
-    name: str, revision: str, sibling: RepoSibling, commit: str | None, cache: Path
-) -> Path:
-    """Download one file into the cache and check it; return the folder of its revision."""
-    path = sibling.rfilename
-    try:
-        file = Path(
-            hf_hub_download(
-                name, path, revision=revision, cache_dir=cache / "hub", tqdm_class=_BoundedProgress
-            )
-        )
-    except Exception as err:  # as above
-        # Its message is "check your connection", whatever the cause.
-        reason = err.__cause__ if isinstance(err, LocalEntryNotFoundError) else err
-        raise DownloadError(
-            f"{path} of {name} cannot be downloaded ({' '.join(str(reason).split())}); "
-            "try again later"
-        ) from err
-    folder = file.parents[path.count("/")]
-    if sibling.lfs:
-        expected, digest = sibling.lfs.sha256, sha256_of(file)
-    else:
-        expected, digest = sibling.blob_id or "none announced", git_hash(file.read_bytes())
-    if folder.name != commit:
-        path, expected, digest = f"the revision of {path}", str(commit), folder.name
-    if digest != expected:
-        discard(file)
-        raise IntegrityError(path, expected, digest)
-    return folder
+def _record_commit(repo: Path, revision: str, commit: str) -> None:
+    """Remember the commit of a branch or tag, so that it opens without the network."""
+    if revision != commit:
+        ref = repo / "refs" / revision
+        ref.parent.mkdir(parents=True, exist_ok=True)
+        ref.write_text(commit, encoding="utf-8")
 
 
-class _BoundedProgress(tqdm):
-    """A progress bar that stops an endless download.
+def _verified_blob(name: str, commit: str, file: HubFile, repo: Path, grace_seconds: float) -> Path:
+    """Return the cached content of a file, downloaded if necessary.
 
-    `hf_hub_download` resets its count of retries whenever data arrives, so it would never give up
-    on a server that interrupts each transfer and then starts the file over. Its progress bar is the
-    only code of ours that runs during a download, hence the check is here.
+    Raises:
+        IntegrityError: the hash is not the announced one; nothing is kept.
     """
+    blob = repo / "blobs" / file.digest
+    if blob.is_file() and _digest(blob, file) == file.digest:
+        return blob
+    blob.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=blob.parent, ignore_cleanup_errors=True) as temporary:
+        part = Path(temporary) / blob.name
+        save_file(name, commit, file, part, grace_seconds=grace_seconds)
+        digest = _digest(part, file)
+        if digest != file.digest:
+            raise IntegrityError(file.path, file.digest, digest)
+        part.replace(blob)
+    return blob
 
-    _received = 0.0
 
-    def update(self, n: float | None = 1) -> bool | None:
-        """Count the bytes received, and show them."""
-        self._received += max(n or 0, 0)
-        if self.total and self._received > _MAX_SIZES_RECEIVED * self.total:
-            raise OSError("the download was interrupted too many times")
-        return super().update(n)
+def _digest(content: Path, file: HubFile) -> str:
+    """Hash a content as the Hub hashed the file."""
+    return sha256_of(content) if len(file.digest) == 64 else git_hash(content.read_bytes())
+
+
+def _link(path: Path, blob: Path) -> None:
+    """Make a file of a snapshot: a relative link, or a copy where links are not allowed."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=path.parent, ignore_cleanup_errors=True) as temporary:
+        part = Path(temporary) / path.name
+        depth = len(path.relative_to(blob.parents[1]).parents) - 1
+        try:
+            part.symlink_to(Path(*[".."] * depth, "blobs", blob.name))
+        except OSError:  # Windows, for most users
+            shutil.copyfile(blob, part)
+        part.replace(path)

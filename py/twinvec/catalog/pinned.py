@@ -43,7 +43,7 @@ def find_pinned(
         dtype,
         {**recorded_hashes(folder), **pin.sha256},
         required=True,
-        delete=True,
+        cache=cache,
         name=pin.name,
         revision=pin.revision,
         pooling=pin.pooling,

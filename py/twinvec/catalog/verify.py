@@ -19,7 +19,7 @@ def verified_info(
     hashes: Mapping[str, str],
     *,
     required: bool,
-    delete: bool,
+    cache: Path | None = None,
     way_out: str = "",
     **facts: Any,
 ) -> ModelInfo:
@@ -30,7 +30,8 @@ def verified_info(
         dtype: which weights.
         hashes: path -> SHA-256.
         required: refuse a file that `hashes` does not name.
-        delete: delete a file with another hash, so that the next attempt brings it again.
+        cache: where a file with another hash is deleted, so that the next attempt brings it again;
+            None to delete nothing.
         way_out: the advice in an `IntegrityError`; "" for its own.
         facts: passed on to `ModelInfo.from_folder`.
 
@@ -44,8 +45,8 @@ def verified_info(
         expected = hashes.get(path, "none recorded" if required else digest)
         if digest == expected:
             return
-        if delete:
-            discard(folder / path)
+        if cache:
+            discard(folder / path, cache)
         raise IntegrityError(str(folder / path), expected, digest, way_out)
 
     # Small files are hashed before they are parsed: an altered one may not even be JSON.

@@ -83,22 +83,21 @@ def test_an_altered_file_is_deleted_only_on_request(
 ) -> None:
     folder, hashes = make_own_folder(tmp_path)
     (folder / path).write_bytes(PAGE)
+    cache = tmp_path if delete else None
     with pytest.raises(IntegrityError, match="the advice"):
-        verified_info(folder, "fp32", hashes, required=False, delete=delete, way_out="the advice")
+        verified_info(folder, "fp32", hashes, required=False, cache=cache, way_out="the advice")
     assert (folder / path).exists() != delete
 
 
 def test_required_hashes_leave_no_file_unchecked(tmp_path: Path) -> None:
     folder, hashes = make_own_folder(tmp_path)
     del hashes["onnx/model.onnx_data"]
-    verified_info(folder, "fp32", hashes, required=False, delete=False)
+    verified_info(folder, "fp32", hashes, required=False)
     with pytest.raises(IntegrityError, match=r"model\.onnx_data: .* expected none recorded"):
-        verified_info(folder, "fp32", hashes, required=True, delete=False)
+        verified_info(folder, "fp32", hashes, required=True)
 
 
 def test_facts_of_a_pin_overrule_the_folder(tmp_path: Path) -> None:
     folder, hashes = make_own_folder(tmp_path)
-    info = verified_info(
-        folder, "fp32", hashes, required=True, delete=False, name="owner/name", max_length=5
-    )
+    info = verified_info(folder, "fp32", hashes, required=True, name="owner/name", max_length=5)
     assert (info.name, info.max_length) == ("owner/name", 5)
