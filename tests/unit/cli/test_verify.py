@@ -71,3 +71,41 @@ def test_a_folder_without_weights_is_refused(tmp_path: Path) -> None:
     answer = twinvec("verify", tmp_path)
     assert answer.exit_code == 1
     assert "has no weights under onnx/" in answer.output
+
+
+@pytest.fixture
+def site(model: Path, tmp_path: Path) -> Path:
+    answer = twinvec("site", tmp_path / "site", "--model", model)
+    assert answer.exit_code == 0, answer.output
+    return tmp_path / "site"
+
+
+def test_a_site_is_compared_with_its_manifest(site: Path) -> None:
+    (site / "index.html").write_text("the owner's", encoding="utf-8")
+    answer = twinvec("verify", site)
+    assert answer.exit_code == 0
+    assert answer.stdout.endswith("files are listed in manifest.json, 0 differ.\n")
+
+
+def test_each_different_file_of_a_site_is_reported(site: Path) -> None:
+    worker, archive = site / "workers" / "python.js", site / "runtime" / "twinvec.zip"
+    worker.write_bytes(worker.read_bytes().replace(b"a", b"b", 1))
+    archive.unlink()  # it also marks the folder as a site
+    (site / "runtime" / "mine.js").touch()
+    answer = twinvec("verify", site)
+    assert answer.exit_code == 1
+    assert "workers/python.js: altered: expected SHA-256" in answer.stdout
+    assert "runtime/twinvec.zip: missing\n" in answer.stdout
+    assert "runtime/mine.js: not listed\n" in answer.stdout
+    answer = twinvec("verify", site, "--json")
+    assert answer.exit_code == 1
+    report = report_of(answer)
+    paths = ["workers/python.js", "runtime/twinvec.zip", "runtime/mine.js"]
+    assert sorted(row["path"] for row in report["differences"]) == sorted(paths)
+
+
+def test_a_site_without_a_manifest_is_an_error(site: Path) -> None:
+    (site / "manifest.json").unlink()
+    answer = twinvec("verify", site)
+    assert answer.exit_code == 1
+    assert "manifest.json is missing; build the site again" in answer.output
