@@ -1,9 +1,15 @@
 from __future__ import annotations
 
+import os
+import shutil
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from conftest import ROOT
 from synthetic import write_tiny
 from twinvec import (
     Embedder,
@@ -13,7 +19,8 @@ from twinvec import (
     TwinvecError,
 )
 from twinvec.convert.folder import convert_folder
-from twinvec.site.build import SITE_MARK, build_site, is_site
+from twinvec.download import cache_root, sha256_of
+from twinvec.site.build import SITE_MARK, WEB, build_site, is_site
 from twinvec.site.sample import SAMPLE_TEXTS
 
 
@@ -124,3 +131,58 @@ def test_the_sample_index_is_made_again(tmp_path: Path, model: Path) -> None:
 def test_without_the_browser_side_it_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(TwinvecError, match=r"python build\.py"):
         build_site(tmp_path / "out", web=tmp_path / "nothing")
+
+
+WRITE_SITE = """
+import sys
+from pathlib import Path
+from twinvec.site.build import WEB
+from twinvec.site.compress import write_compressed
+from twinvec.site.packages import write_runtime
+from twinvec.site.scripts import write_scripts
+
+out = Path(sys.argv[1])
+assert WEB.is_relative_to(out.parent), WEB
+list(write_runtime(out, WEB, webgpu=False))
+write_scripts(out, WEB)
+write_compressed([out / "runtime" / "twinvec.zip"], WEB)
+"""
+"""Write all but the model, the licenses and the Brotli files that take minutes."""
+
+
+def write_from_copy(checkout: Path, seconds: int, zone: str) -> dict[str, str]:
+    """Build from a copy of the sources with a cache of its own; return path -> SHA-256.
+
+    Args:
+        checkout: folder to create.
+        seconds: time of the copied files.
+        zone: time zone.
+    """
+    shutil.copytree(ROOT / "py", checkout / "py")
+    shutil.copytree(ROOT / "web", checkout / "web", ignore=shutil.ignore_patterns("node_modules"))
+    for file in checkout.rglob("*"):
+        os.utime(file, (seconds, seconds))
+    (checkout / "web" / "node_modules").symlink_to((WEB / "node_modules").resolve())
+    downloads = checkout / "cache" / "downloads"
+    downloads.parent.mkdir()
+    downloads.symlink_to(cache_root() / "downloads")
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(checkout / "py"),
+        "TWINVEC_CACHE": str(checkout / "cache"),
+        "TZ": zone,
+    }
+    out = checkout / "site"
+    subprocess.run([sys.executable, "-c", WRITE_SITE, out], env=environment, check=True)
+    files = sorted(file for file in out.rglob("*") if file.is_file())
+    return {file.relative_to(out).as_posix(): sha256_of(file) for file in files}
+
+
+def test_two_checkouts_give_the_same_bytes(tmp_path: Path) -> None:
+    checkouts = tmp_path / "a", tmp_path / "other" / "folder"
+    with ThreadPoolExecutor() as pool:
+        first, second = pool.map(
+            write_from_copy, checkouts, (1_000_000_000, 1_700_000_001), ("UTC", "Asia/Tokyo")
+        )
+    assert first == second
+    assert {"runtime/twinvec.zip.br", "runtime/numpy.zip", "workers/python.js"} < set(first)
