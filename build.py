@@ -35,6 +35,16 @@ with sync_playwright() as playwright:
     print(Path(playwright.chromium.executable_path).is_file())
 """
 
+FIND_ENGINES = """
+from twinvec.certify.engines import ENGINES, missing_part
+for reason in filter(None, map(missing_part, ENGINES)):
+    print(reason)
+"""
+ENGINE_PACKAGES = (
+    *("chromium", "chromium-driver", "firefox-esr"),
+    *("webkit2gtk-driver", "gir1.2-webkit2-4.1", "python3-gi", "xvfb"),
+)
+
 
 def main() -> None:
     """Parse the command line and run one verb."""
@@ -127,6 +137,7 @@ def test(arguments: Sequence[str]) -> None:
     """
     build()
     install_browser()
+    install_engines()
     run(BIN / "python", "-m", "pytest", *arguments)
 
 
@@ -181,13 +192,12 @@ def install_browser() -> None:
     if search.stdout.strip() == "True" or shutil.which("chromium"):
         return
     say("Installing a browser for the tests ...")
-    root = os.name == "posix" and os.geteuid() == 0
     # Only root can install the libraries that it needs without a password.
-    dependencies = ["--with-deps"] if root else []
+    dependencies = ["--with-deps"] if is_root() else []
     if attempt(BIN / "python", "-m", "playwright", "install", *dependencies, "chromium"):
         return
     say("Playwright's own download failed.")
-    if root and shutil.which("apt-get"):
+    if is_root() and shutil.which("apt-get"):
         say("Installing Debian's chromium ...")
         if attempt("apt-get", "update") and attempt("apt-get", "install", "-y", "chromium"):
             return
@@ -197,6 +207,34 @@ def install_browser() -> None:
         "reachable, or install your system's `chromium` package (Debian: `apt-get install "
         "chromium` as root)"
     )
+
+
+def install_engines() -> None:
+    """Install Debian's browser engines and their drivers, where root runs this and apt is there.
+
+    Elsewhere the tests of a missing engine are skipped.
+    """
+    missing = missing_engines()
+    if missing and is_root() and shutil.which("apt-get"):
+        say("Installing browser engines for the tests ...")
+        if attempt("apt-get", "update"):
+            attempt("apt-get", "install", "-y", "--no-install-recommends", *ENGINE_PACKAGES)
+        missing = missing_engines()
+    for reason in missing:
+        say(f"Skipping an engine: {reason}")
+
+
+def missing_engines() -> list[str]:
+    """List the reasons why engines cannot run here."""
+    search = subprocess.run(
+        [BIN / "python", "-c", FIND_ENGINES], capture_output=True, text=True, check=True
+    )
+    return search.stdout.splitlines()
+
+
+def is_root() -> bool:
+    """Check if this process may install packages of the system."""
+    return os.name == "posix" and os.geteuid() == 0
 
 
 def npm() -> str:

@@ -20,6 +20,7 @@ import pytest
 from playwright.sync_api import Browser, Page, Playwright, expect
 
 from twinvec import Embedder
+from twinvec.certify.engines import ENGINES, Engine, missing_part
 from twinvec.site.serve import make_server
 
 ROOT = Path(__file__).parents[1]
@@ -199,6 +200,17 @@ def tab(browser: Browser, test_site: str) -> Iterator[Tab]:
     opened = open_tab(browser, test_site)
     yield opened
     opened.page.context.close()
+
+
+@pytest.fixture(
+    scope="module", params=[pytest.param(name, marks=pytest.mark.browser) for name in ENGINES]
+)
+def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
+    """Each browser engine in turn, with a profile of its own; skipped where it is not installed."""
+    if reason := missing_part(request.param):
+        pytest.skip(reason)
+    with Engine(request.param) as opened:
+        yield opened
 
 
 Case = Callable[[str], None]

@@ -12,6 +12,7 @@
     ├── InferenceError                ONNX Runtime or the tokenizer failed on an input
     ├── SyncUnavailableError          `encode` cannot wait here; `aencode` can
     ├── ParityError                   vectors differ from the reference vectors of the model
+    ├── EngineError                   a browser engine does not start, or a script in a page failed
     ├── ClusterError                  a Ray cluster, or one of its workers, failed
     │   └── NoClusterError            no Ray cluster answers
     ├── CorpusError                   files to embed or to index cannot be used
@@ -90,6 +91,10 @@ class InferenceError(TwinvecError):
 
 class SyncUnavailableError(TwinvecError):
     """A blocking call is impossible on this runtime at this moment."""
+
+
+class EngineError(TwinvecError):
+    """A browser engine does not start or answer, or a script in its page failed."""
 
 
 class ClusterError(TwinvecError):

@@ -1,0 +1,1 @@
+"""The certificate: the vectors of browser engines compared with CPython's."""
