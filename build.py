@@ -24,6 +24,7 @@ VENV = ROOT / ".venv"
 BIN = VENV / ("Scripts" if os.name == "nt" else "bin")
 WEB = ROOT / "web"
 DIST = ROOT / "dist"
+SBOM = ROOT / "sbom"
 BENCH = ROOT / "tests" / "bench"
 TSC_PROJECTS = ("tsconfig.page.json", "tsconfig.worker.json")
 PRETTIER_FILES = ("web/**/*.{js,mjs,css,html,json}", "tests/**/*.{js,html}")
@@ -64,6 +65,8 @@ def main() -> None:
         bench(passed_on)
     elif options.verb == "check":
         check()
+    elif options.verb == "sbom":
+        sbom()
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -78,6 +81,7 @@ def make_parser() -> argparse.ArgumentParser:
     verbs.add_parser("test", help="build and run all tests; further arguments go to pytest")
     verbs.add_parser("bench", help="measure speed and memory; --quick, --json FILE")
     verbs.add_parser("check", help="format, lint, types and the fast tests")
+    verbs.add_parser("sbom", help="write bills of materials into sbom/ (CycloneDX JSON)")
     return parser
 
 
@@ -169,6 +173,15 @@ def check_javascript() -> None:
     run(npm_tool("eslint"), "--config", WEB / "eslint.config.js", "web", "tests")
     for project in TSC_PROJECTS:
         run(npm_tool("tsc"), "-p", WEB / project)
+
+
+def sbom() -> None:
+    """Write bills of materials: of dist/, and of the Python packages that built it."""
+    build()
+    SBOM.mkdir(exist_ok=True)
+    run(BIN / "python", "-m", "twinvec.site.sbom", DIST, SBOM / "site.cdx.json")
+    cyclonedx = ("environment", "--output-reproducible", "--pyproject", PYPROJECT)
+    run(BIN / "cyclonedx-py", *cyclonedx, "--output-file", SBOM / "build.cdx.json", VENV)
 
 
 def install_peers() -> None:

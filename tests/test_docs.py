@@ -14,6 +14,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from cyclonedx.schema import SchemaVersion
+from cyclonedx.validation.json import JsonStrictValidator
 from playwright.sync_api import Browser, ConsoleMessage, expect
 
 from conftest import ROOT, overlay, serving
@@ -70,6 +72,7 @@ def test_the_commands_are_those_that_are_run_here() -> None:
         "twinvec serve _site",
         "python build.py check",
         "python build.py bench",
+        "python build.py sbom",
         "python build.py test -k parity",
         "twinvec models",
         "twinvec embed texts.txt --out vectors.npy",
@@ -167,9 +170,17 @@ def test_the_test_command_collects(line: str) -> None:
     assert "test_parity.py::test_vectors_are_the_same" in answer.stdout
 
 
+def test_the_bills_of_materials_are_valid() -> None:
+    assert build_py("sbom").returncode == 0
+    for name, component in {"site": "pyodide", "build": "onnxruntime"}.items():
+        text = (ROOT / "sbom" / f"{name}.cdx.json").read_text(encoding="utf-8")
+        assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(text) is None
+        assert component in {entry["name"] for entry in json.loads(text)["components"]}
+
+
 def test_help_names_every_verb() -> None:
     answer = build_py("--help")
-    for verb in ("serve", "test", "bench", "check"):
+    for verb in ("serve", "test", "bench", "check", "sbom"):
         assert re.search(rf"^\s+{verb}\s+\w", answer.stdout, flags=re.MULTILINE)
 
 
