@@ -63,7 +63,9 @@ class Embedder:
     ) -> None:
         self.info = _limited(info, max_length, truncate_dim)
         self.dtype = dtype
-        self.pipeline = Pipeline(core, session, self.info.max_length)
+        self.pipeline = Pipeline(
+            core, session, self.info.max_length, hidden_size=info.dim, model=info.name
+        )
         self._model_max_length = info.max_length
 
     @classmethod
@@ -195,7 +197,7 @@ class Embedder:
             TypeError: `texts` is not a list of strings (the message names the position), or
                 `prompt` is not a string.
             ValueError: the pooling is unknown.
-            InferenceError: ONNX Runtime failed, or the embedder is closed.
+            InferenceError: ONNX Runtime failed, a vector is not finite, or the embedder is closed.
             SyncUnavailableError: Python cannot wait in this browser; use `aencode`.
         """
         return self.pipeline.encode(
@@ -309,7 +311,7 @@ class Embedder:
         texts = reference_texts(self.info, self.dtype)[:count]
         if not texts:
             return None
-        vectors = self._reference_pipeline().encode(texts, pooling=REFERENCE_POOLING)
+        vectors = self._unlimited().encode(texts, pooling=REFERENCE_POOLING)
         return check_vectors(self.info, self.dtype, vectors)
 
     async def acheck_parity(self, *, count: int | None = None) -> float | None:
@@ -317,7 +319,7 @@ class Embedder:
         texts = reference_texts(self.info, self.dtype)[:count]
         if not texts:
             return None
-        vectors = await self._reference_pipeline().aencode(texts, pooling=REFERENCE_POOLING)
+        vectors = await self._unlimited().aencode(texts, pooling=REFERENCE_POOLING)
         return check_vectors(self.info, self.dtype, vectors)
 
     def close(self) -> None:
@@ -327,17 +329,15 @@ class Embedder:
     def _pooling(self, name: PoolingName | None) -> Pooling:
         return pooling_mode(self.info.pooling if name is None else name)
 
-    def _reference_pipeline(self) -> Pipeline:
-        """Make a pipeline over the same session with the model's own limits."""
-        return Pipeline(self.pipeline.core, self.pipeline.session, self._model_max_length)
+    def _unlimited(self) -> Pipeline:
+        return self.pipeline.with_max_length(self._model_max_length)
 
 
 def _limited(info: ModelInfo, max_length: int | None, truncate_dim: int | None) -> ModelInfo:
     """Apply limits to a model.
 
     Raises:
-        TypeError: a limit is not a whole number.
-        ValueError: a limit is not within the model's own.
+        TypeError, ValueError: a limit is not a whole number within the model's own.
     """
     limits = {"max_length": (max_length, info.max_length), "truncate_dim": (truncate_dim, info.dim)}
     for name, (limit, maximum) in limits.items():

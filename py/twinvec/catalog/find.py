@@ -113,12 +113,14 @@ def _likely_dtypes(name: str, parity_class: str) -> Iterator[str]:
 
 
 def _local_info(folder: Path, dtype: str) -> ModelInfo:
-    """Read a user's own folder; files that its `SHA256SUMS` does not name pass unchecked."""
+    """Read a user's own folder; one without `SHA256SUMS` is not checked."""
+    record = folder / SHA256SUMS
     way_out = (
-        f"It changed after {folder / SHA256SUMS} was written. Make the folder again with "
+        f"It was changed or added after {record} was written. Make the folder again with "
         f"twinvec convert, or delete {SHA256SUMS} if the change was made on purpose."
     )
-    return verified_info(folder, dtype, recorded_hashes(folder), required=False, way_out=way_out)
+    hashes = recorded_hashes(folder)
+    return verified_info(folder, dtype, hashes, required=record.exists(), way_out=way_out)
 
 
 def _default_model(dtype: str, *, local_files_only: bool, cache: Path) -> tuple[Path, ModelInfo]:

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from twinvec.errors import ModelError
+from twinvec.model.info import recorded_hashes
+
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
 GRAPH_VERSION = "graph2"
@@ -16,6 +20,15 @@ def made_folder(name: str, revision: str, dtype: str, cache: Path) -> Path:
     """Return the folder of weights that are made on this computer, whether or not it exists."""
     suffix = "" if dtype == "fp32" else f"-{dtype}"
     return cache / "models" / name / f"{revision}-{GRAPH_VERSION}{suffix}"
+
+
+def is_complete(folder: Path, paths: Iterable[str]) -> bool:
+    """Check if a made folder has some files and all that it records."""
+    try:
+        recorded = recorded_hashes(folder)
+    except ModelError:  # the record is damaged: the folder is made again
+        return False
+    return bool(recorded) and all((folder / path).is_file() for path in {*paths, *recorded})
 
 
 def make_folder(full: Path, name: str, revision: str, dtype: str, cache: Path) -> Path:

@@ -7,7 +7,7 @@ import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from twinvec.catalog.made import made_folder, make_folder
+from twinvec.catalog.made import is_complete, made_folder, make_folder
 from twinvec.catalog.verify import verified_info
 from twinvec.download import Wheel, fetch, sha256_of
 from twinvec.errors import DownloadError, IntegrityError, ModelNotFoundError
@@ -108,8 +108,7 @@ def _derived(pin: Pin, dtype: str, *, local_files_only: bool, cache: Path) -> Pa
 
 
 def _is_complete(folder: Path, pin: Pin, dtype: str) -> bool:
-    paths = {*_json_files(pin), onnx_path(dtype), *recorded_hashes(folder)}
-    return all((folder / path).is_file() for path in paths)
+    return is_complete(folder, [*_json_files(pin), onnx_path(dtype)])
 
 
 def _json_files(pin: Pin) -> list[str]:

@@ -6,10 +6,11 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
-from twinvec.catalog.made import made_folder, make_folder
+from twinvec.catalog.made import is_complete, made_folder, make_folder
+from twinvec.catalog.verify import verified_info
 from twinvec.errors import DownloadError, ModelNotFoundError
 from twinvec.model.dtypes import dtype_facts, onnx_path
-from twinvec.model.info import CONFIG_FILES, OPTIONAL_FILES, ModelInfo
+from twinvec.model.info import CONFIG_FILES, OPTIONAL_FILES, ModelInfo, recorded_hashes
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,12 +33,13 @@ def find_unpinned(
         from_hub, name, revision, files=CONFIG_FILES, optional=OPTIONAL_FILES, cache=cache
     )
     derived = dtype_facts(dtype).derived
-    if derived:
-        with suppress(DownloadError):
-            full = download(dtype="fp32", local_files_only=True)
-            folder = made_folder(name, full.name, dtype, cache)
-            if (folder / onnx_path(dtype)).is_file():
-                return folder, _info(folder, dtype, name, full.name)
+    full = None
+    with suppress(DownloadError):
+        full = download(dtype="fp32", local_files_only=True) if derived else None
+    if full:
+        folder = made_folder(name, full.name, dtype, cache)
+        if is_complete(folder, [onnx_path(dtype)]):
+            return folder, _made_info(folder, dtype, name, full.name, cache)
     try:
         folder = download(dtype=dtype, local_files_only=local_files_only)
     except ModelNotFoundError:
@@ -47,8 +49,20 @@ def find_unpinned(
         return folder, _info(folder, dtype, name, folder.name)
     full = download(dtype="fp32", local_files_only=local_files_only)
     folder = make_folder(full, name, full.name, dtype, cache)
-    return folder, _info(folder, dtype, name, full.name)
+    return folder, _made_info(folder, dtype, name, full.name, cache)
 
 
 def _info(folder: Path, dtype: str, name: str, commit: str) -> ModelInfo:
     return ModelInfo.from_folder(folder, dtype, name=name, revision=commit)
+
+
+def _made_info(folder: Path, dtype: str, name: str, commit: str, cache: Path) -> ModelInfo:
+    return verified_info(
+        folder,
+        dtype,
+        recorded_hashes(folder),
+        required=True,
+        cache=cache,
+        name=name,
+        revision=commit,
+    )

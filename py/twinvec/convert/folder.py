@@ -13,13 +13,13 @@ from twinvec.download import sha256_of
 from twinvec.encoding.pipeline import Pipeline
 from twinvec.errors import ModelError, ModelNotFoundError, UnsupportedModelError
 from twinvec.model.dtypes import dtype_facts, makeable_dtypes, onnx_path
+from twinvec.model.facts import Facts
 from twinvec.model.info import (
     CONFIG_FILES,
     OPTIONAL_FILES,
     REFERENCE_FILE,
     SHA256SUMS,
     ModelInfo,
-    read_json,
 )
 from twinvec.model.reference import REFERENCE_POOLING, REFERENCE_TEXTS, record
 from twinvec.runtime.native import NativeSession, NativeTokenizer
@@ -123,8 +123,10 @@ def _record_references(folder: Path, dtype: str) -> dict[str, Any]:
     """Record the vectors of a dtype, which also proves that its weights run."""
     core = NativeTokenizer(folder / "tokenizer.json")
     session = NativeSession(folder / onnx_path(dtype))
-    max_length = ModelInfo.from_folder(folder, dtype).max_length
-    with closing(Pipeline(core, session, max_length)) as pipeline:
+    info = ModelInfo.from_folder(folder, dtype)
+    with closing(
+        Pipeline(core, session, info.max_length, hidden_size=info.dim, model=info.name)
+    ) as pipeline:
         return record(pipeline.encode(REFERENCE_TEXTS, pooling=REFERENCE_POOLING))
 
 
@@ -148,7 +150,7 @@ def _fp32_graph(source: Path) -> onnx.ModelProto:
         weights = load_file(file)
     except (SafetensorError, DecodeError, onnx.checker.ValidationError, OSError) as err:
         raise ModelError(f"{file} cannot be read: {err}") from err
-    return bert_graph(read_json(source / "config.json"), weights)
+    return bert_graph(Facts.read(source / "config.json"), weights)
 
 
 def _load_onnx(file: Path) -> onnx.ModelProto:

@@ -21,7 +21,7 @@ import numpy as np
 from twinvec.encoding.pooling import normalize as scale_to_unit
 from twinvec.encoding.pooling import pool
 from twinvec.encoding.tokenizer import Tokenizer, check_texts
-from twinvec.errors import TruncationWarning
+from twinvec.errors import InferenceError, ModelError, TruncationWarning
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -43,6 +43,8 @@ class Pipeline:
         core: the runtime's tokenizer.
         session: the runtime's ONNX session.
         max_length: the most tokens of a text, special tokens included.
+        hidden_size: length of a token's vector.
+        model: the model's name, for messages.
 
     Attributes:
         truncated: the number of texts so far that were longer than `max_length` and lost their
@@ -50,13 +52,35 @@ class Pipeline:
 
     Raises:
         ValueError: `max_length` leaves no room for a single token of text.
+        ModelError: the session's vectors have another length than `hidden_size`.
     """
 
-    def __init__(self, core: TokenizerCore, session: Session, max_length: int) -> None:
+    def __init__(
+        self,
+        core: TokenizerCore,
+        session: Session,
+        max_length: int,
+        *,
+        hidden_size: int,
+        model: str,
+    ) -> None:
         self.core = core
         self.session = session
         self.tokenizer = Tokenizer(core, max_length)
         self.truncated = 0
+        self._hidden_size, self._model = hidden_size, model
+        if session.hidden_size not in (None, hidden_size):
+            raise _wrong_size(model, f"vectors of length {session.hidden_size}", hidden_size)
+
+    def with_max_length(self, max_length: int) -> Pipeline:
+        """Make a pipeline over the same tokenizer and session with another limit."""
+        return Pipeline(
+            self.core,
+            self.session,
+            max_length,
+            hidden_size=self._hidden_size,
+            model=self._model,
+        )
 
     def encode(
         self,
@@ -83,7 +107,8 @@ class Pipeline:
 
         Raises:
             TypeError: `texts` is not a list of strings, or `prompt` is not a string.
-            InferenceError: ONNX Runtime failed, or the session is closed.
+            InferenceError: ONNX Runtime failed, a vector is not finite, or the session is closed.
+            ModelError: the vectors have another length than the model's.
             SyncUnavailableError: this runtime cannot wait at this moment; use `aencode`.
         """
         finish = partial(_finish, pooling=pooling, dim=dim, unit=normalize)
@@ -159,7 +184,14 @@ class Pipeline:
         checked = check_texts(texts)
         if not isinstance(prompt, str):
             raise TypeError(f"prompt must be a str, not {type(prompt).__name__}")
-        return _Call(self.runs(checked, prompt), finish, len(checked), progress)
+        return _Call(
+            self.runs(checked, prompt),
+            finish,
+            len(checked),
+            progress,
+            hidden_size=self._hidden_size,
+            model=self._model,
+        )
 
     def _run(self, call: _Call) -> list[NDArray[np.float32]]:
         with closing(self.session.run(call.runs)) as outputs:
@@ -201,13 +233,31 @@ class _Call:
     finish: Finish
     count: int
     progress: Progress | None
+    hidden_size: int
+    model: str
     vectors: list[NDArray[np.float32]] = field(default_factory=list)
 
     def take(self, hidden: Outputs) -> None:
-        (states,) = hidden  # one text is one run
-        self.vectors.append(self.finish(states))
+        if hidden.ndim != 3 or len(hidden) != 1 or hidden.shape[2] != self.hidden_size:
+            raise _wrong_size(self.model, f"an output of shape {hidden.shape}", self.hidden_size)
+        with np.errstate(invalid="ignore", over="ignore"):  # an error says more than a warning
+            vectors = self.finish(hidden[0])  # one text is one run
+        if not np.isfinite(vectors).all():
+            raise InferenceError(
+                f"texts[{len(self.vectors)}]: {self.model} computed a vector with NaN or infinite "
+                "numbers. Its weights are damaged, or too coarse for this text: load the model "
+                "again, or use another dtype."
+            )
+        self.vectors.append(vectors)
         if self.progress:
             self.progress(len(self.vectors), self.count)
+
+
+def _wrong_size(model: str, found: str, hidden_size: int) -> ModelError:
+    return ModelError(
+        f"{model} gives {found}, but the hidden_size in its config.json is {hidden_size}; "
+        "configuration and weights belong to different models"
+    )
 
 
 def _feeds(encoding: Encoding, input_names: Iterable[str]) -> Feeds:

@@ -6,7 +6,7 @@ A model folder has the Transformers.js layout: `config.json`, `tokenizer.json`,
 
 from __future__ import annotations
 
-import json
+import re
 from dataclasses import asdict, dataclass, field
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
@@ -15,13 +15,17 @@ from twinvec.download import sha256_of
 from twinvec.encoding.pooling import Pooling, pooling_mode
 from twinvec.errors import ModelError, ModelNotFoundError, UnsupportedModelError
 from twinvec.model.dtypes import DTYPES, dtype_facts, onnx_path, weights_parts
+from twinvec.model.facts import Facts, missing_file, read_text
+from twinvec.model.reference import check_block
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
     from pathlib import Path
 
 SHA256SUMS = "SHA256SUMS"
 """File in which `convert` records the hashes of a model folder's other files."""
+
+_HASH_LINE = re.compile(r"([0-9a-f]{64}) [ *](?:\./)?(.+)")
 
 REFERENCE_FILE = "probes.json"
 """File in which `convert` records reference vectors; see `model.reference`."""
@@ -41,6 +45,9 @@ _OFFSET_POSITIONS = ("roberta", "xlm-roberta", "camembert", "mpnet")
 
 _NO_LIMIT_TOKENS = 1_000_000  # tokenizer_config.json writes "no limit" as 10^30
 _DEFAULT_MAX_TOKENS = 512
+
+MAX_DIM = 1 << 16
+"""Largest length of a vector."""
 
 _POOLING_MODES = {
     "pooling_mode_mean": "mean",
@@ -130,29 +137,34 @@ class ModelInfo:
 
         Raises:
             ModelNotFoundError: a file is missing.
-            ModelError: a file lacks a fact, or asks for a pooling that twinvec does not implement.
+            ModelError: a file lacks a fact or has one of the wrong type, or asks for a pooling that
+                twinvec does not implement.
             ValueError: the dtype is unknown.
         """
         weights = weights_file(folder, dtype)
-        config = read_json(folder / "config.json")
-        if "hidden_size" not in config:
-            raise ModelError(f"{folder / 'config.json'} has no hidden_size; is it an encoder?")
-        prompts = _optional(folder, _PROMPTS).get("prompts") or {}
-        references = _optional(folder, REFERENCE_FILE)
+        config = Facts.read(folder / "config.json")
+        dim = config.number("hidden_size")
+        if not 1 <= dim <= MAX_DIM:
+            raise ModelError(
+                f"{config.file}: hidden_size is {dim or 'missing'}, not 1 to {MAX_DIM:,}; is it an "
+                "encoder?"
+            )
+        prompts = Facts.read_optional(folder / _PROMPTS).facts("prompts")
+        references = Facts.read_optional(folder / REFERENCE_FILE).facts(dtype)
         onnx_files = (f"onnx/{file.name}" for file in (folder / "onnx").iterdir())
         paths = [*CONFIG_FILES, *weights_parts(dtype, onnx_files)]
         paths += [path for path in OPTIONAL_FILES if (folder / path).is_file()]
         return cls(
             name=name or folder.resolve().name,
             revision=revision,
-            dim=config["hidden_size"],
+            dim=dim,
             max_length=max_length or _max_length(folder, config),
             pooling=pooling or _pooling(folder),
-            query_prompt=_first(prompts, ("query",)) if query_prompt is None else query_prompt,
-            document_prompt=_first(prompts, ("document", "passage", "corpus")),
+            query_prompt=prompts.text("query") if query_prompt is None else query_prompt,
+            document_prompt=prompts.text("document", "passage", "corpus"),
             weights={dtype: weights},
             files={path: _file_facts(folder, path) for path in sorted(paths)},
-            references={dtype: references[dtype]} if dtype in references else {},
+            references={dtype: check_block(references, dim)} if references else {},
         )
 
 
@@ -181,79 +193,64 @@ def weights_file(folder: Path, dtype: str) -> str:
     return path
 
 
-def read_json(file: Path) -> Any:
-    """Read a JSON file of a model.
+def recorded_hashes(folder: Path) -> dict[str, str]:
+    """Read the hashes that `convert` recorded, path -> SHA-256; {} where it recorded none.
 
     Raises:
-        ModelNotFoundError: the file does not exist.
-        ModelError: the file is not JSON.
+        ModelError: a line is not one that `sha256sum` prints.
     """
-    try:
-        return json.loads(file.read_text(encoding="utf-8"))
-    except FileNotFoundError as err:
-        raise _missing(file) from err
-    except ValueError as err:
-        raise ModelError(f"{file} is not valid JSON ({err}); delete it and try again") from err
-
-
-def recorded_hashes(folder: Path) -> dict[str, str]:
-    """Read the hashes that `convert` recorded, path -> SHA-256; {} where it recorded none."""
     file = folder / SHA256SUMS
     if not file.is_file():
         return {}
-    lines = (line.partition("  ") for line in file.read_text(encoding="utf-8").splitlines())
-    return {path: digest for digest, _, path in lines}
+    hashes: dict[str, str] = {}
+    for number, line in enumerate(read_text(file).splitlines(), start=1):
+        match = _HASH_LINE.fullmatch(line)
+        if not match or hashes.setdefault(match[2], match[1]) != match[1]:
+            raise ModelError(
+                f"{file}, line {number}: expected a SHA-256, two spaces and a path that no other "
+                "line has. Make the folder again with twinvec convert, or delete the file if it "
+                "was changed on purpose."
+            )
+    return hashes
 
 
 def _file_facts(folder: Path, path: str) -> dict[str, Any]:
     file = folder / path
     if not file.is_file():
-        raise _missing(file)
+        raise missing_file(file)
     return {"bytes": file.stat().st_size, "sha256": sha256_of(file)}
 
 
-def _missing(file: Path) -> ModelNotFoundError:
-    return ModelNotFoundError(f"{file} is missing from the model folder")
-
-
-def _max_length(folder: Path, config: Mapping[str, Any]) -> int:
+def _max_length(folder: Path, config: Facts) -> int:
     """Return the smallest limit that the folder's files state, in tokens."""
-    positions = config.get("max_position_embeddings") or _NO_LIMIT_TOKENS
+    positions = config.number("max_position_embeddings") or _NO_LIMIT_TOKENS
     if config.get("model_type") in _OFFSET_POSITIONS:
-        positions -= config.get("pad_token_id", 1) + 1
-    sentence_bert, tokenizer = _optional(folder, _SENTENCE_BERT), folder / "tokenizer_config.json"
+        positions -= config.number("pad_token_id", 1) + 1
+    sentence_bert = Facts.read_optional(folder / _SENTENCE_BERT)
+    tokenizer = Facts.read(folder / "tokenizer_config.json")
     limits = (
         positions,
-        sentence_bert.get("max_seq_length") or _NO_LIMIT_TOKENS,
-        read_json(tokenizer).get("model_max_length") or _NO_LIMIT_TOKENS,
+        sentence_bert.number("max_seq_length"),
+        tokenizer.number("model_max_length"),
     )
     stated = (limit for limit in limits if 0 < limit < _NO_LIMIT_TOKENS)
-    return int(min(stated, default=_DEFAULT_MAX_TOKENS))
-
-
-def _optional(folder: Path, path: str) -> Mapping[str, Any]:
-    """Read a JSON object; {} where the folder does not have the file."""
-    return read_json(folder / path) if (folder / path).is_file() else {}
-
-
-def _first(prompts: Mapping[str, str], names: Sequence[str]) -> str:
-    return next((prompts[name] for name in names if name in prompts), "")
+    return min(stated, default=_DEFAULT_MAX_TOKENS)
 
 
 def _pooling(folder: Path) -> Pooling:
     """Read sentence-transformers' pooling configuration; mean without its file."""
-    file = folder / _POOLING
-    if not file.is_file():
+    try:
+        config = Facts.read(folder / _POOLING)
+    except ModelNotFoundError:
         return "mean"
-    config = read_json(file)
     keys = [
         key for key, value in config.items() if key.startswith("pooling_mode_") and value is True
     ]
     if "pooling_mode" in config:  # as newer sentence-transformers write it
         modes = config["pooling_mode"]
-        keys = [f"pooling_mode_{mode}" for mode in ([modes] if isinstance(modes, str) else modes)]
+        keys = [f"pooling_mode_{mode}" for mode in (modes if isinstance(modes, list) else [modes])]
     if len(keys) != 1 or keys[0] not in _POOLING_MODES:
         raise ModelError(
-            f"{file}: twinvec does not implement pooling {' + '.join(keys) or '(none)'}"
+            f"{config.file}: twinvec does not implement pooling {' + '.join(keys) or '(none)'}"
         )
     return pooling_mode(_POOLING_MODES[keys[0]])

@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from twinvec.errors import ParityError
+from twinvec.errors import ModelError, ParityError
 from twinvec.model.dtypes import parity
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from twinvec.model.facts import Facts
     from twinvec.model.info import ModelInfo
 
 REFERENCE_TEXTS = (
@@ -47,6 +48,35 @@ def record(vectors: NDArray[np.float32]) -> dict[str, Any]:
     """
     rounded = vectors.astype(np.float64).round(9)
     return {"texts": list(REFERENCE_TEXTS), "vectors": rounded.tolist()}
+
+
+def check_block(block: Facts, dim: int) -> dict[str, Any]:
+    """Check the block of one dtype, which `record` made.
+
+    Args:
+        block: a part of `probes.json`.
+        dim: length of the model's vectors.
+
+    Raises:
+        ModelError: it is not a list of texts with as many vectors.
+    """
+    texts, vectors = block.get("texts"), block.get("vectors")
+    try:
+        array = np.array(vectors)
+        whole = array.dtype.kind in "if" and np.isfinite(array).all() and bool(texts)
+    except (ValueError, TypeError, OverflowError, RecursionError):
+        whole = False
+    if not (
+        whole
+        and isinstance(texts, list)
+        and all(isinstance(text, str) for text in texts)
+        and array.shape == (len(texts), dim)
+    ):
+        raise ModelError(
+            f"{block.file}: expected lists of texts and of as many vectors of {dim} numbers. Make "
+            "the folder again with: twinvec convert"
+        )
+    return {"texts": texts, "vectors": vectors}
 
 
 def reference_texts(info: ModelInfo, dtype: str) -> list[str]:

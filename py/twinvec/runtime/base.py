@@ -46,6 +46,10 @@ class Session(Protocol):
     def input_names(self) -> Sequence[str]:
         """The names of the graph's inputs."""
 
+    @property
+    def hidden_size(self) -> int | None:
+        """The length of a token's vector; None where it is known only after a run."""
+
     def run(self, feeds: Iterable[Feeds]) -> Generator[Outputs]:
         """Run all feeds, as concurrently as the runtime can; yield outputs in the same order.
 

@@ -66,8 +66,10 @@ class NativeSession:
         except Exception as err:  # the pybind classes share no base but Exception
             raise ModelError(f"ONNX Runtime cannot load {file}: {err}") from err
         self.input_names = [node.name for node in self._ort.get_inputs()]
-        outputs = [node.name for node in self._ort.get_outputs()]
-        self._output = check_graph(self.input_names, outputs)
+        outputs = {node.name: node.shape for node in self._ort.get_outputs()}
+        self._output = check_graph(self.input_names, list(outputs))
+        size = (outputs[self._output] or [None])[-1]
+        self.hidden_size = size if isinstance(size, int) else None
         workers = os.cpu_count() or 1
         if hasattr(os, "sched_getaffinity"):  # a container may allow fewer cores
             workers = len(os.sched_getaffinity(0))
@@ -99,6 +101,6 @@ class NativeSession:
     def _run_feeds(self, feeds: Feeds) -> Outputs:
         try:
             (hidden,) = self._ort.run([self._output], dict(feeds))
+            return np.asarray(hidden, dtype=np.float32)
         except Exception as err:  # as above
             raise InferenceError(f"ONNX Runtime failed: {err}") from err
-        return np.asarray(hidden, dtype=np.float32)

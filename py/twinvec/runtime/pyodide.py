@@ -53,6 +53,8 @@ class PyodideTokenizer:
 class PyodideSession:
     """The session workers, behind JavaScript's `run(run, output) -> Promise`."""
 
+    hidden_size = None
+
     def __init__(self, js_model: Any) -> None:
         self.input_names: list[str] = js_model.inputNames.to_py()
         self.output_name = check_graph(self.input_names, js_model.outputNames.to_py())

@@ -11,7 +11,7 @@ from fake_hub import MODEL_FILES, NAME, REVISION, Hub, running_hub
 from synthetic import write_tiny
 from twinvec.catalog.find import find_model
 from twinvec.convert.folder import convert_folder
-from twinvec.errors import ModelNotFoundError
+from twinvec.errors import IntegrityError, ModelNotFoundError
 from twinvec.model.dtypes import onnx_path
 
 
@@ -49,6 +49,11 @@ def test_a_dtype_that_the_hub_lacks_is_made_of_fp32(hub: Hub, tmp_path: Path, dt
     hub.requests.clear()
     assert find_model(NAME, dtype=dtype, cache_dir=cache) == (folder, info)
     assert hub.requests == []  # nor is it made again
+    weights = folder / info.weights[dtype]
+    weights.write_bytes(b"damaged")
+    with pytest.raises(IntegrityError, match=weights.name):
+        find_model(NAME, dtype=dtype, cache_dir=cache)
+    assert find_model(NAME, dtype=dtype, cache_dir=cache) == (folder, info)  # made again
     other = tmp_path / "other"
     hub.files[onnx_path(dtype)] = b"of the model's owner"
     taken, info = find_model(NAME, dtype=dtype, cache_dir=other)

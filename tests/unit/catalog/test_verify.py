@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 from fake_hub import CONFIGURATION, MODEL_FILES, digests
 from twinvec.catalog.find import find_model
 from twinvec.catalog.verify import verified_info
-from twinvec.errors import IntegrityError
+from twinvec.errors import IntegrityError, ModelError
 
 PAGE = b"<html>"
 
@@ -68,12 +69,60 @@ def test_a_local_folder_changed_on_purpose_is_opened_without_its_record(tmp_path
     assert info.files["onnx/model.onnx"]["sha256"] == sha256(b"other weights").hexdigest()
 
 
-def test_a_local_file_without_a_recorded_hash_passes(tmp_path: Path) -> None:
+@pytest.mark.parametrize("path", ["special_tokens_map.json", "onnx/model.onnx_data_1"])
+def test_a_used_file_that_is_not_recorded_is_an_error(tmp_path: Path, path: str) -> None:
     folder, _ = make_own_folder(tmp_path)
-    (folder / "special_tokens_map.json").write_text("{}", encoding="utf-8")
     (folder / "onnx" / "model_fp16.onnx").write_bytes(b"not in use")
+    find_model(folder, dtype="fp32")
+    (folder / path).write_text("{}", encoding="utf-8")
+    with pytest.raises(IntegrityError, match=f"{path}: .*none recorded.*changed or added"):
+        find_model(folder, dtype="fp32")
+
+
+@pytest.mark.parametrize("path", [*CONFIGURATION, "onnx/model.onnx"])
+def test_a_record_without_a_line_lets_no_changed_file_in(tmp_path: Path, path: str) -> None:
+    folder, _ = make_own_folder(tmp_path)
+    record = folder / "SHA256SUMS"
+    lines = record.read_text(encoding="utf-8").splitlines(keepends=True)
+    record.write_text("".join(line for line in lines if not line.endswith(f" {path}\n")))
+    with pytest.raises(IntegrityError, match="none recorded"):
+        find_model(folder, dtype="fp32")
+    record.write_text("")
+    with pytest.raises(IntegrityError, match="none recorded"):
+        find_model(folder, dtype="fp32")
+
+
+MALFORMED = {
+    "a space too few": lambda line: line.replace("  ", " "),
+    "a tab": lambda line: line.replace("  ", "\t"),
+    "a short hash": lambda line: line[1:],
+    "no hexadecimal number": lambda line: f"g{line[1:]}",
+    "no path": lambda line: line[:66],
+    "an empty line": lambda _: "",
+    "a page": lambda _: "<html>",
+    "another hash of the same path": lambda line: f"{line}\n{'0' * 64}{line[64:]}",
+    "a zero byte": lambda line: line.replace("  ", " \0"),
+}
+
+
+@pytest.mark.parametrize("damage", MALFORMED.values(), ids=MALFORMED.keys())
+def test_a_malformed_line_is_an_error(tmp_path: Path, damage: Callable[[str], str]) -> None:
+    folder, _ = make_own_folder(tmp_path)
+    record = folder / "SHA256SUMS"
+    lines = record.read_text(encoding="utf-8").splitlines()
+    lines[3] = damage(lines[3])
+    record.write_text("\n".join(lines), encoding="utf-8")
+    with pytest.raises(ModelError, match=r"SHA256SUMS, line [45]: expected a SHA-256"):
+        find_model(folder, dtype="fp32")
+
+
+def test_a_record_of_sha256sum_is_read(tmp_path: Path) -> None:
+    """It writes an asterisk for binary files, and the paths as they were named."""
+    folder, recorded = make_own_folder(tmp_path)
+    lines = (f"{digest} *./{path}\n" for path, digest in recorded.items())
+    (folder / "SHA256SUMS").write_text("".join(lines), encoding="utf-8")
     _, info = find_model(folder, dtype="fp32")
-    assert "special_tokens_map.json" in info.files
+    assert info.files["onnx/model.onnx"]["sha256"] == recorded["onnx/model.onnx"]
 
 
 @pytest.mark.parametrize("delete", [False, True])

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Generator, Iterable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ from numpy.testing import assert_allclose
 from numpy.typing import NDArray
 
 from conftest import finish
-from twinvec import TruncationWarning
+from twinvec import InferenceError, ModelError, TruncationWarning
 from twinvec.encoding.pipeline import Pipeline
 from twinvec.runtime.base import Feeds, Outputs
 
@@ -29,17 +30,22 @@ class Doubling:
     """A session whose hidden state of a token is [id, 2 * id, mask, type id]."""
 
     input_names = ("attention_mask", "input_ids", "token_type_ids")
+    hidden_size: int | None = None
 
     def __init__(self) -> None:
         self.feeds: list[Feeds] = []
         self.closed = False
+        self.factors: list[float] = []
+        """Factor of each output, 1 after the last."""
 
     def run(self, feeds: Iterable[Feeds]) -> Generator[Outputs]:
         for run in feeds:
             self.feeds.append(run)
             ids = run["input_ids"]
             columns = [ids, 2 * ids, run["attention_mask"], run["token_type_ids"]]
-            yield np.stack(columns, axis=-1).astype(np.float32)
+            factor = self.factors.pop(0) if self.factors else 1
+            with np.errstate(invalid="ignore"):
+                yield np.stack(columns, axis=-1).astype(np.float32) * np.float32(factor)
 
     async def arun(self, feeds: Iterable[Feeds]) -> AsyncGenerator[Outputs]:
         for output in self.run(feeds):
@@ -56,7 +62,7 @@ def session() -> Doubling:
 
 @pytest.fixture
 def pipeline(session: Doubling) -> Pipeline:
-    return Pipeline(Words(), session, max_length=4)
+    return Pipeline(Words(), session, max_length=4, hidden_size=4, model="doubling")
 
 
 def test_a_text_is_one_run_of_the_inputs_the_model_asks_for(
@@ -115,6 +121,34 @@ def test_progress_follows_each_text(pipeline: Pipeline) -> None:
     assert counts == [(1, 2), (2, 2)]
 
 
+@pytest.mark.parametrize("pooling", ["mean", "cls", "last_token", None])
+@pytest.mark.parametrize("number", [np.nan, np.inf, -np.inf])
+def test_vectors_that_are_not_finite_are_refused_by_the_model_and_position(
+    pipeline: Pipeline, session: Doubling, pooling: Any, number: float
+) -> None:
+    session.factors = [1, number]
+    encode = (
+        pipeline.encode_tokens if pooling is None else partial(pipeline.encode, pooling=pooling)
+    )
+    aencode = (
+        pipeline.aencode_tokens if pooling is None else partial(pipeline.aencode, pooling=pooling)
+    )
+    with pytest.raises(InferenceError, match=r"texts\[1\]: doubling computed a vector with NaN"):
+        encode(TEXTS)
+    session.factors = [number]
+    with pytest.raises(InferenceError, match=r"texts\[0\]: doubling"):
+        finish(aencode(TEXTS))
+
+
+def test_vectors_of_another_length_than_the_models(session: Doubling) -> None:
+    pipeline = Pipeline(Words(), session, max_length=4, hidden_size=3, model="doubling")
+    with pytest.raises(ModelError, match=r"shape \(1, 3, 4\), but the hidden_size .* is 3"):
+        pipeline.encode(TEXTS, pooling="mean")
+    session.hidden_size = 4
+    with pytest.raises(ModelError, match=r"vectors of length 4, but the hidden_size .* is 3"):
+        pipeline.with_max_length(2)
+
+
 def test_wrong_arguments_and_closing(pipeline: Pipeline, session: Doubling) -> None:
     wrong: Any = None
     with pytest.raises(TypeError, match="texts must be a list of strings"):
@@ -122,6 +156,6 @@ def test_wrong_arguments_and_closing(pipeline: Pipeline, session: Doubling) -> N
     with pytest.raises(TypeError, match="prompt must be a str, not NoneType"):
         pipeline.encode_tokens(TEXTS, prompt=wrong)
     with pytest.raises(ValueError, match="leaves no room"):
-        Pipeline(Words(), session, max_length=0)
+        pipeline.with_max_length(0)
     pipeline.close()
     assert session.closed

@@ -206,7 +206,7 @@ def test_invalid_json_is_named(folder: Path, path: str, content: bytes) -> None:
     write(folder, {path: content})
     with pytest.raises(ModelError) as caught:
         ModelInfo.from_folder(folder, "fp32")
-    assert f"{folder / path} is not valid JSON" in str(caught.value)
+    assert f"{folder / path} is not " in str(caught.value)
 
 
 def test_a_config_without_hidden_size_is_named(folder: Path) -> None:
@@ -242,9 +242,10 @@ def test_json_brings_the_same_facts_back(folder: Path) -> None:
 
 def test_references_are_called_probes_in_json(folder: Path) -> None:
     """A site's manifest and the page read this key."""
-    write(folder, {"probes.json": {"fp32": {"texts": ["a"], "vectors": [[1.0]]}, "w8": {}}})
+    block = {"texts": ["a"], "vectors": [[1.0] * 32]}
+    write(folder, {"probes.json": {"fp32": block, "w8": {}}})
     entry = ModelInfo.from_folder(folder, "fp32").to_json()
-    assert entry["probes"] == {"fp32": {"texts": ["a"], "vectors": [[1.0]]}}
+    assert entry["probes"] == {"fp32": block}
     assert "references" not in entry
 
 
@@ -252,3 +253,46 @@ def test_weights_of_a_dtype_that_was_not_opened_have_no_hash(folder: Path) -> No
     info = ModelInfo.from_folder(folder, "fp32")
     with pytest.raises(ModelNotFoundError, match="opened with dtype fp32, not w8"):
         info.weights_sha256("w8")
+
+
+WRONG_TYPES: dict[str, Any] = {
+    "config.json": [
+        [],
+        {"hidden_size": "32"},
+        {"hidden_size": 0},
+        {"hidden_size": -1},
+        {"hidden_size": 10**9},
+        {"hidden_size": True},
+        {"hidden_size": 32, "max_position_embeddings": []},
+        {"hidden_size": 32, "model_type": "mpnet", "pad_token_id": "1"},
+    ],
+    "tokenizer_config.json": ["text", {"model_max_length": "512"}, {"model_max_length": [1]}],
+    SENTENCE_BERT: [None, {"max_seq_length": {}}],
+    POOLING: [[], {"pooling_mode": 3}, {"pooling_mode": [["cls"]]}, {"pooling_mode": None}],
+    "config_sentence_transformers.json": [{"prompts": []}, {"prompts": {"query": 3}}],
+    "probes.json": [
+        [],
+        {"fp32": []},
+        {"fp32": {"texts": ["a"]}},
+        {"fp32": {"texts": [], "vectors": []}},
+        {"fp32": {"texts": "a", "vectors": [[0.5] * 32]}},
+        {"fp32": {"texts": [1], "vectors": [[0.5] * 32]}},
+        {"fp32": {"texts": ["a"], "vectors": [[0.5] * 31]}},
+        {"fp32": {"texts": ["a", "b"], "vectors": [[0.5] * 32]}},
+        {"fp32": {"texts": ["a", "b"], "vectors": [[0.5] * 32, [0.5]]}},
+        {"fp32": {"texts": ["a"], "vectors": [["0.5"] * 32]}},
+        {"fp32": {"texts": ["a"], "vectors": [[float("nan")] * 32]}},
+        {"fp32": {"texts": ["a"], "vectors": [[10**400] * 32]}},
+    ],
+}
+
+
+@pytest.mark.parametrize(
+    ("path", "value"), [(path, value) for path, values in WRONG_TYPES.items() for value in values]
+)
+def test_facts_of_the_wrong_type_are_named_with_their_file(
+    folder: Path, path: str, value: Any
+) -> None:
+    write(folder, {path: value})
+    with pytest.raises(ModelError, match=path.replace(".", r"\.")):
+        ModelInfo.from_folder(folder, "fp32")
