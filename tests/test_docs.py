@@ -83,6 +83,7 @@ def test_the_commands_are_those_that_are_run_here() -> None:
         "ray start --address head:6379",
         "twinvec index _site -o search-index --engine ray --address head:6379",
         'twinvec search search-index "how do I install it?" -k 3',
+        "twinvec verify _site/search",
     ]
     run = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
     assert "python build.py test\n" in run
