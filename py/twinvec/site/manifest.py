@@ -90,8 +90,10 @@ def read_manifest(site: Path) -> SiteManifest:
                 f"{file} has version {version}, and this twinvec reads {MANIFEST_VERSION}; "
                 "build the site again"
             )
-        components = {name: Component(**facts) for name, facts in content["components"].items()}
-        files = {_checked_path(path): _checked_facts(f) for path, f in content["files"].items()}
+        entries = content["components"].items()
+        components = {name: _checked_component(**facts) for name, facts in entries}
+        entries = content["files"].items()
+        files = {_checked_path(path): _checked_facts(facts) for path, facts in entries}
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as err:
         raise TwinvecError(
             f"{file} is not the manifest of a site ({type(err).__name__}: {err}); build it again"
@@ -119,6 +121,13 @@ def compare_site(site: Path) -> Iterator[Difference]:
             path = file.relative_to(site).as_posix()
             if not file.is_dir() and path not in listed:
                 yield Difference(path, "not listed")
+
+
+def _checked_component(**facts: Any) -> Component:
+    component = Component(**facts)
+    if not all(isinstance(fact, str) for fact in component):
+        raise TypeError(f"{facts!r} are not facts of a component")
+    return component
 
 
 def _checked_path(path: str) -> str:

@@ -111,6 +111,10 @@ def test_a_missing_manifest_is_an_error(tmp_path: Path) -> None:
         '{"version": 2}',
         '{"version": 1, "components": {}, "files": []}',
         '{"version": 1, "components": {"x": {"version": "1"}}, "files": {}}',
+        (
+            '{"version": 1, "components": {"x": {"version": 1, "origin": "", "license": ""}}, '
+            '"files": {}}'
+        ),
         *(
             json.dumps({"version": 1, "components": {}, "files": {path: facts}})
             for path, facts in {
