@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +65,19 @@ def listed(folder: Path) -> set[str]:
     """Name the files that `index.json` lists, and itself."""
     shards = json.loads((folder / "index.json").read_bytes())["shards"].values()
     return {shard["file"] for group in shards for shard in group} | {"index.json"}
+
+
+def signed(values: Mapping[str, Any]) -> bytes:
+    """Write the fields of an `index.json`, with the digest that belongs to them."""
+    rest = {key: value for key, value in values.items() if key != "sha256"}
+    canonical = json.dumps(rest, sort_keys=True, separators=(",", ":"))
+    return json.dumps({**rest, "sha256": hashlib.sha256(canonical.encode()).hexdigest()}).encode()
+
+
+def change_manifest(folder: Path, **fields: Any) -> None:
+    """Change fields of `index.json`, and its digest with them."""
+    file = folder / "index.json"
+    file.write_bytes(signed({**json.loads(file.read_bytes()), **fields}))
 
 
 def flip_bit(file: Path) -> None:

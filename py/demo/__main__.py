@@ -15,7 +15,8 @@ from platform import python_version
 
 from demo.index import index_stdlib
 from twinvec.embedder import Embedder
-from twinvec.index.format import MANIFEST, Manifest
+from twinvec.index.format import MANIFEST
+from twinvec.index.manifest import Manifest
 from twinvec.site.components import Component
 from twinvec.site.licenses import license_text
 from twinvec.site.manifest import read_manifest, write_manifest

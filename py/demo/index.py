@@ -14,6 +14,7 @@ from twinvec.cli.progress import ProgressBars
 from twinvec.documents.chunker import Chunker
 from twinvec.download import cache_root
 from twinvec.index.format import MANIFEST
+from twinvec.index.manifest import VERSION
 from twinvec.index.writing.shards import check_folder, replace_folder
 from twinvec.index.writing.update import write_index
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 def index_stdlib(out: Path, embedder: Embedder) -> int:
     """Write an index of the standard library's documentation.
 
-    The cache has an index for each fingerprint. Another version of Python or of the code embeds
+    The cache has an index for each fingerprint and version of the format. Another version of Python or of the code embeds
     only the passages that it changed.
 
     Returns:
@@ -34,8 +35,8 @@ def index_stdlib(out: Path, embedder: Embedder) -> int:
         IndexFormatError: `out` exists and is not an index.
     """
     check_folder(out)  # before the work
-    fingerprint = json.dumps(embedder.fingerprint, sort_keys=True)
-    cached = cache_root() / "stdlib_docs" / hashlib.sha256(fingerprint.encode()).hexdigest()[:16]
+    identity = json.dumps([VERSION, embedder.fingerprint], sort_keys=True)
+    cached = cache_root() / "stdlib_docs" / hashlib.sha256(identity.encode()).hexdigest()[:16]
     index, stamp = cached / "index", cached / "made"
     key, embedded = _code_version(), 0
     if not stamp.is_file() or stamp.read_text(encoding="utf-8") != key:

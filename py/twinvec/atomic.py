@@ -11,9 +11,11 @@ them::
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import shutil
+import stat
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
@@ -22,6 +24,7 @@ from twinvec.errors import TwinvecError
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+    from typing import BinaryIO
 
 PART_SUFFIX = ".twinvec-part"
 _PART = re.compile(rf"\.(.+)\.[0-9a-f]{{16}}{re.escape(PART_SUFFIX)}", re.DOTALL)
@@ -135,6 +138,17 @@ def delete_parts(target: Path) -> None:
             shutil.rmtree(part)
         else:
             part.unlink(missing_ok=True)
+
+
+def open_regular(file: Path) -> BinaryIO:
+    """Open a file for reading; a pipe would wait for a writer, and a device may never end.
+
+    Raises:
+        OSError: it is no regular file, or cannot be read.
+    """
+    if not stat.S_ISREG(file.stat().st_mode):
+        raise OSError(errno.EINVAL, "not a regular file", str(file))
+    return file.open("rb")
 
 
 def sync_folder(folder: Path) -> None:

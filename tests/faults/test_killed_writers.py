@@ -117,8 +117,14 @@ def load(folder: Path) -> object:
 CASES: dict[str, tuple[Work, Work]] = {
     "save": (nothing, save_folder),
     "save over an index": (old_folder, save_folder),
+    "save an archive": (nothing, save_archive),
+    "save an archive over another": (old_archive, save_archive),
     "IndexWriter": (nothing, write_shards),
     "IndexWriter over an index": (old_folder, write_shards),
+    "index": (nothing, update),
+    "index over an index": (old_folder, update),
+    "copy": (nothing, copy),
+    "copy over an index": (old_folder, copy),
     "embed": (nothing, embed),
     "embed over a file": (old_vectors, embed),
 }

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, cast
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import numpy as np
 
 from twinvec.encoding.tokenizer import check_texts
+from twinvec.errors import DownloadError, IndexFormatError
 from twinvec.index.documents import Document, MemoryDocuments, to_line
-from twinvec.index.format import Manifest, vector_kinds
+from twinvec.index.format import vector_kinds
 from twinvec.index.ids import Ids
+from twinvec.index.manifest import Manifest
 from twinvec.index.segment import Segment, read_documents
-from twinvec.index.stores.base import Part
+from twinvec.index.stores.base import Part, read_whole
 from twinvec.index.stores.folder import FolderStore
 from twinvec.index.vectors import Matrix, check_vectors, quantize
 
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
     from twinvec.index.terms import MemoryVocabulary
     from twinvec.index.writing.writer import IndexWriter
 
+T = TypeVar("T")
 DOCUMENTS_PER_WRITE = 1024
 
 
@@ -47,18 +51,22 @@ class Contents:
         self._precision = precision
         self._dim = dim
         self._ids = Ids()
+        self._manifest: Manifest | None = None
 
     @classmethod
     def load(cls, store: Store) -> Steps[tuple[Manifest, Contents]]:
         """Read `index.json` and the vectors of a saved index."""
-        (content,) = yield [Part()]
-        manifest = Manifest.from_json(content)
+        return (yield from read_whole(partial(cls._load, store)))
+
+    @classmethod
+    def _load(cls, store: Store, manifest: Manifest) -> Steps[tuple[Manifest, Contents]]:
         kinds = (*vector_kinds(manifest.precision), "lines")
         store.expect(
             sum(shard.bytes for kind in kinds for shard in manifest.shards[kind]),
-            [shard.sha256 for shards in manifest.shards.values() for shard in shards],
+            [shard.sha256 for shard in manifest.files],
         )
         contents = cls(manifest.precision, manifest.dim, store)
+        contents._manifest = manifest
         contents._ids = Ids(manifest)
         contents.segments = [(yield from Segment.load(manifest))]
         return manifest, contents
@@ -66,6 +74,28 @@ class Contents:
     def __len__(self) -> int:
         """Count the documents."""
         return sum(len(segment) - len(segment.removed) for segment in self.segments)
+
+    def naming_replacement(self, steps: Steps[T]) -> Steps[T]:
+        """Run steps, and explain a failure if the index was replaced after it was loaded.
+
+        Raises:
+            IndexFormatError: a file is missing, since another run replaced the index.
+        """
+        try:
+            return (yield from steps)
+        except (IndexFormatError, DownloadError) as err:
+            if self._manifest is None:
+                raise
+            try:
+                (content,) = yield [Part()]
+                is_replaced = Manifest.from_json(content) != self._manifest
+            except (IndexFormatError, DownloadError):
+                is_replaced = False  # it is gone, or damaged
+            if not is_replaced:
+                raise
+            raise IndexFormatError(
+                f"the index was replaced after it was opened; open it again ({err})"
+            ) from err
 
     def is_at(self, location: Path | str) -> bool:
         """Check whether the store reads from this folder or archive."""

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from twinvec.index.format import Shard
+    from twinvec.index.manifest import Shard
     from twinvec.index.stores.base import Steps
 
 MAX_GAP_BYTES = 1 << 14  # lines closer together than this are read in one part

@@ -2,8 +2,12 @@ r"""The format of an index: a folder of standard files.
 
 `index.json` lists all other files, and is written last::
 
-    {"version": 2, "precision": "int8", "count": 3, "dim": 384, "fingerprint": {...},
-     "shards": {"codes": [{"file": "codes-0f…3a.npy", "rows": 3, "bytes": 1280, "sha256": "…"}]}}
+    {"version": 3, "precision": "int8", "count": 3, "dim": 384, "fingerprint": {...},
+     "shards": {"codes": [{"file": "codes-0f…3a.npy", "rows": 3, "bytes": 1280, "sha256": "…"}]},
+     "sha256": "…"}
+
+Its own `sha256` is that of all other fields, as JSON with sorted keys, without spaces, in ASCII.
+All kinds that the precision needs are listed, and no others.
 
 The name of a shard contains the first 16 digits of its SHA-256. A file never changes under its
 name, so caches are never outdated. The shards of one kind are consecutive parts of one array:
@@ -47,31 +51,30 @@ Each range is verified with its own digest, a whole shard with its SHA-256.
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import re
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast, get_args
+from typing import TYPE_CHECKING, Any, Literal, cast, get_args
 
 import numpy as np
 
-from twinvec.errors import IndexFormatError, IntegrityError
+from twinvec.errors import IntegrityError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from numpy.typing import DTypeLike
 
-    from numpy.typing import DTypeLike, NDArray
-
-VERSION = 2
 MANIFEST = "index.json"
 OWN_NAME = re.compile(r"[a-z]+-[0-9a-f]{16}\.(npy|jsonl)")
 """Names of an index's files other than `index.json`."""
 
+MAX_DIM = 1 << 15
+MAX_DOCUMENTS = (1 << 32) - 1  # a posting names its document by 32 bits
+HEADER_ALIGNMENT = 64  # of a `.npy` file: its header has a multiple of so many bytes
+MAX_HEADER_BYTES = 1024  # NumPy writes 128
+MAX_NESTING = 100  # of JSON: a document nested much deeper ends Python in a page
+
 DAMAGED = "Copy or upload the complete index folder again, or build the index again."
 
 Precision = Literal["float32", "int8", "binary"]
-Array: TypeAlias = "NDArray[Any]"
-Content: TypeAlias = bytes  # inside `Shard`, `bytes` is the name of a field
 
 POSTING = np.dtype([("document", "<u4"), ("count", "<u2")])
 _TABLES: dict[str, tuple[DTypeLike, tuple[int, ...]]] = {
@@ -97,6 +100,17 @@ def check_precision(name: str) -> Precision:
             f"unknown precision {name!r}; use one of: {', '.join(get_args(Precision))}"
         )
     return cast("Precision", name)
+
+
+def check_dim(dim: int) -> int:
+    """Check the length of a vector.
+
+    Raises:
+        ValueError: it is not a whole number from 1 to `MAX_DIM`.
+    """
+    if type(dim) is not int or not 1 <= dim <= MAX_DIM:
+        raise ValueError(f"dim must be a whole number from 1 to {MAX_DIM}, not {dim!r:.40}")
+    return dim
 
 
 def precision_for(count: int) -> Precision:
@@ -157,124 +171,26 @@ def check_digest(file: str, content: bytes, expected: int) -> None:
         raise IntegrityError(part, f"{expected:016x}", f"{actual:016x}", DAMAGED)
 
 
-@dataclass(frozen=True)
-class Shard:
-    """One file of an index, as `index.json` lists it."""
-
-    file: str
-    rows: int
-    bytes: int
-    sha256: str
-
-    def check(self, content: Content) -> None:
-        """Check the whole content of the file.
-
-        Raises:
-            IntegrityError: the size or the hash differs.
-        """
-        if len(content) != self.bytes:
-            sizes = f"{self.bytes} bytes", f"{len(content)} bytes"
-            raise IntegrityError(self.file, *sizes, DAMAGED)
-        actual = hashlib.sha256(content).hexdigest()
-        if actual != self.sha256:
-            raise IntegrityError(self.file, self.sha256, actual, DAMAGED)
-
-
-@dataclass(frozen=True)
-class Manifest:
-    """The content of `index.json`."""
-
-    fingerprint: dict[str, Any]
-    precision: Precision
-    dim: int
-    count: int
-    shards: Mapping[str, list[Shard]]
-
-    @property
-    def lexical(self) -> bool:
-        """True if the index has terms and postings."""
-        return "lengths" in self.shards
-
-    def to_json(self) -> bytes:
-        """Write as JSON, in ASCII."""
-        shards = {kind: list(map(asdict, group)) for kind, group in self.shards.items()}
-        return json.dumps({"version": VERSION, **vars(self), "shards": shards}, indent=1).encode()
-
-    @classmethod
-    def from_json(cls, content: bytes) -> Manifest:
-        """Read and check `index.json`.
-
-        Raises:
-            IndexFormatError: it has another version, or is damaged; the message describes how.
-        """
-        try:
-            values = json.loads(content)
-            version = values["version"]
-        except (ValueError, KeyError, TypeError) as err:
-            raise IndexFormatError(
-                f"{MANIFEST} is damaged, or the server sent another page in its place. {DAMAGED}"
-            ) from err
-        if version != VERSION:
-            raise IndexFormatError(
-                f"index version {version} is not supported, this twinvec reads version {VERSION}. "
-                "Build the index again, or update twinvec."
-            )
-        try:
-            manifest = cls(
-                dict(values["fingerprint"]),
-                check_precision(values["precision"]),
-                int(values["dim"]),
-                int(values["count"]),
-                {
-                    kind: [Shard(**shard) for shard in group]
-                    for kind, group in values["shards"].items()
-                },
-            )
-            manifest._check()
-        except (ValueError, KeyError, TypeError, AttributeError) as err:
-            raise IndexFormatError(f"{MANIFEST} is damaged ({err}). {DAMAGED}") from err
-        return manifest
-
-    def _check(self) -> None:
-        """Check that all kinds are complete; `from_json` turns a ValueError into its message."""
-        kinds = [*vector_kinds(self.precision), "documents", "lines", "ids", "texts"]
-        if self.lexical:
-            kinds.append("lengths")
-        for kind in kinds:
-            rows = sum(shard.rows for shard in self.shards[kind])
-            if rows != self.count:
-                raise ValueError(f"{kind} has {rows} rows of {self.count}")
-        if self.lexical and len(self.shards["terms"]) != len(self.shards["postings"]):
-            raise ValueError("terms and postings differ in their number of shards")
-        for shard in (shard for group in self.shards.values() for shard in group):
-            if not OWN_NAME.fullmatch(shard.file) or shard.rows < 0:
-                raise ValueError(f"it lists a file {shard.file}")
-
-
-def to_npy(array: Array) -> bytes:
-    """Write an array as a `.npy` file."""
-    stream = io.BytesIO()
-    np.save(stream, array, allow_pickle=False)
-    return stream.getvalue()
-
-
-def from_npy(shard: Shard, content: bytes, kind: str, dim: int) -> Array:
-    """Read a `.npy` file without copying it.
+def parse_json(content: bytes) -> Any:
+    """Read JSON in UTF-8.
 
     Raises:
-        IndexFormatError: its dtype or shape is not that of the kind.
+        ValueError: it is damaged, holds NaN or infinity, or is nested deeper than `MAX_NESTING`.
     """
-    dtype, shape = columns(kind, dim)
-    expected = (shard.rows, *shape)
-    stream = io.BytesIO(content)
-    try:
-        version = np.lib.format.read_magic(stream)
-        stored_shape, transposed, stored_dtype = np.lib.format.read_array_header_1_0(stream)
-    except ValueError as err:
-        raise IndexFormatError(f"{shard.file} is not a .npy file. {DAMAGED}") from err
-    if version != (1, 0) or transposed or (stored_shape, stored_dtype) != (expected, dtype):
-        raise IndexFormatError(
-            f"{shard.file} holds {stored_dtype} {list(stored_shape)}, not {dtype} "
-            f"{list(expected)}. {DAMAGED}"
-        )
-    return np.frombuffer(content, dtype, offset=stream.tell()).reshape(expected)
+    text = content.decode()
+    if text.count("[") + text.count("{") > MAX_NESTING:
+        depth = 0
+        for bracket in _BRACKET.findall(_STRING.sub("", text)):
+            depth += 1 if bracket in "[{" else -1
+            if depth > MAX_NESTING:
+                raise ValueError(f"nested deeper than {MAX_NESTING} levels")
+    return _DECODER.decode(text)
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"it holds {name}, which is not JSON")
+
+
+_STRING = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
+_BRACKET = re.compile(r"[][{}]")
+_DECODER = json.JSONDecoder(parse_constant=_refuse_constant)

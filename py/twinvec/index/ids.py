@@ -12,7 +12,7 @@ from twinvec.index.stores.base import read_all
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from twinvec.index.format import Manifest
+    from twinvec.index.manifest import Manifest
     from twinvec.index.stores.base import Steps
 
 

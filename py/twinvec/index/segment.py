@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from twinvec.index.documents import MemoryDocuments, StoredDocuments
-from twinvec.index.format import Manifest, from_npy, vector_kinds
+from twinvec.index.format import vector_kinds
+from twinvec.index.npy import from_npy
 from twinvec.index.stores.base import Part, read_all
 from twinvec.index.terms import MemoryVocabulary, StoredVocabulary
 from twinvec.index.vectors import Matrix
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from twinvec.index.documents import Document, Documents
+    from twinvec.index.manifest import Manifest
     from twinvec.index.stores.base import Steps
     from twinvec.index.terms import Vocabulary
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from twinvec.index.format import Manifest, Shard
+    from twinvec.index.manifest import Manifest, Shard
     from twinvec.index.stores.base import Steps
 
 K1, B = 1.2, 0.75

@@ -9,7 +9,7 @@ import pytest
 from indexes import FINGERPRINT, small_index, unit_vectors, write_small_shards
 from twinvec import Document, Index, IntegrityError
 from twinvec.index.documents import MAX_GAP_BYTES, StoredDocuments, to_line
-from twinvec.index.format import Manifest
+from twinvec.index.manifest import Manifest
 from twinvec.index.stores.base import Part, drive, read_all
 from twinvec.index.stores.folder import FolderStore
 

@@ -3,8 +3,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from indexes import small_index
-from twinvec.index.format import Manifest
 from twinvec.index.ids import Ids
+from twinvec.index.manifest import Manifest
 from twinvec.index.stores.base import Part, drive
 from twinvec.index.stores.folder import FolderStore
 

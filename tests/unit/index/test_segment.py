@@ -7,7 +7,7 @@ import numpy as np
 from indexes import DIM, TEXTS, write_small_shards
 from twinvec import Document
 from twinvec.index.documents import MemoryDocuments
-from twinvec.index.format import Manifest
+from twinvec.index.manifest import Manifest
 from twinvec.index.segment import Segment, read_documents
 from twinvec.index.stores.base import Part, drive
 from twinvec.index.stores.folder import FolderStore

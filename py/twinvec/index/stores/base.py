@@ -20,16 +20,20 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
 
 import numpy as np
 
-from twinvec.index.format import MANIFEST, columns, from_npy
+from twinvec.errors import DownloadError, IndexFormatError, TwinvecError
+from twinvec.index.format import DAMAGED, MANIFEST, columns
+from twinvec.index.manifest import MAX_MANIFEST_BYTES, Manifest
+from twinvec.index.npy import from_npy
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-    from twinvec.index.format import Manifest, Shard
+    from twinvec.index.manifest import Shard
 
 T = TypeVar("T")
+MAX_REPLACEMENTS = 100  # of an index while it is opened
 ByteProgress: TypeAlias = Callable[[int, int], object]
 """Called with the number of bytes read so far, and their total."""
 
@@ -46,6 +50,27 @@ class Part:
     def file(self) -> str:
         """Name of the file."""
         return self.shard.file if self.shard else MANIFEST
+
+    @property
+    def max_bytes(self) -> int:
+        """Number of bytes that may be read: of a shard as many as were promised."""
+        if self.shard is None:
+            return MAX_MANIFEST_BYTES
+        return (self.shard.bytes if self.stop is None else self.stop) - self.start
+
+    def check_size(self, size: int) -> None:
+        """Check the size of the whole file, in bytes.
+
+        Raises:
+            IntegrityError: a shard's size differs from the listed one.
+            IndexFormatError: `index.json` is too large for one.
+        """
+        if self.shard:
+            self.shard.check_size(size)
+        elif size > MAX_MANIFEST_BYTES:
+            raise IndexFormatError(
+                f"{MANIFEST} has {size} bytes, more than {MAX_MANIFEST_BYTES}. {DAMAGED}"
+            )
 
 
 Steps: TypeAlias = Generator[list[Part], list[bytes], T]
@@ -95,12 +120,20 @@ class ByteCounter:
 
 
 def drive(steps: Steps[T], store: Store | None) -> T:
-    """Run a generator to its end with blocking reads; without a store, reads give nothing."""
+    """Run a generator to its end with blocking reads; without a store, reads give nothing.
+
+    The generator receives the errors of the store, where it read.
+    """
     with closing(steps):
         try:
             parts = next(steps)
             while True:
-                parts = steps.send(store.read(parts) if store else [])
+                try:
+                    contents = store.read(parts) if store else []
+                except TwinvecError as err:
+                    parts = steps.throw(err)
+                else:
+                    parts = steps.send(contents)
         except StopIteration as end:
             result: T = end.value
             return result
@@ -112,7 +145,12 @@ async def adrive(steps: Steps[T], store: Store | None) -> T:
         try:
             parts = next(steps)
             while True:
-                parts = steps.send(await store.aread(parts) if store else [])
+                try:
+                    contents = await store.aread(parts) if store else []
+                except TwinvecError as err:
+                    parts = steps.throw(err)
+                else:
+                    parts = steps.send(contents)
         except StopIteration as end:
             result: T = end.value
             return result
@@ -129,3 +167,20 @@ def read_all(manifest: Manifest, kind: str) -> Steps[NDArray[Any]]:
         array[start : start + shard.rows] = from_npy(shard, content, kind, manifest.dim)
         start += shard.rows
     return array
+
+
+def read_whole(steps_of: Callable[[Manifest], Steps[T]]) -> Steps[T]:
+    """Read `index.json` and then its files, from the beginning if it was replaced in between.
+
+    Args:
+        steps_of: reads the files of a manifest.
+    """
+    (content,) = yield [Part()]
+    for _ in range(MAX_REPLACEMENTS):
+        try:
+            return (yield from steps_of(Manifest.from_json(content)))
+        except (IndexFormatError, DownloadError):
+            before, (content,) = content, (yield [Part()])
+            if content == before:
+                raise
+    raise IndexFormatError(f"{MANIFEST} was replaced {MAX_REPLACEMENTS} times while it was read")

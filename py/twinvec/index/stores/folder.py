@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import os
+from typing import IO, TYPE_CHECKING
 
+from twinvec.atomic import open_regular
 from twinvec.errors import IndexFormatError
 from twinvec.index.format import DAMAGED
 from twinvec.index.stores.base import ByteCounter
@@ -48,11 +50,17 @@ class FolderStore:
 
     def _read(self, part: Part) -> bytes:
         try:
-            with (self.path / part.file).open("rb") as stream:
-                stream.seek(part.start)
-                return stream.read(-1 if part.stop is None else part.stop - part.start)
+            with open_regular(self.path / part.file) as stream:
+                return self._read_from(stream, os.fstat(stream.fileno()).st_size, part)
         except OSError as err:
             advice = DAMAGED if part.shard else "Check that an index was saved to this folder."
             raise IndexFormatError(
                 f"{self.path / part.file} cannot be read ({err.strerror}). {advice}"
             ) from err
+
+    def _read_from(self, stream: IO[bytes], size: int, part: Part) -> bytes:
+        """Compare a file's size with the promised one before its bytes take memory."""
+        part.check_size(size)
+        stream.seek(part.start)
+        stop = size if part.stop is None else part.stop
+        return stream.read(stop - part.start)

@@ -6,13 +6,13 @@ Archives written here are not compressed, so that a few lines can be read withou
 from __future__ import annotations
 
 import shutil
-import tempfile
 import zipfile
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from twinvec.errors import IndexFormatError
+from twinvec.atomic import locked, open_regular, replacing, temporary_folder
+from twinvec.errors import IndexFormatError, TwinvecError
 from twinvec.index.format import DAMAGED, MANIFEST
 from twinvec.index.stores.folder import FolderStore
 
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from twinvec.index.stores.base import ByteProgress, Part
+
+UNIX = 3  # the system of an archive's file modes
 
 
 def is_archive(location: Path | str) -> bool:
@@ -37,7 +39,7 @@ class ZipStore(FolderStore):
     def __init__(self, path: Path, progress: ByteProgress | None = None) -> None:
         super().__init__(path, progress)
         try:
-            with zipfile.ZipFile(path) as archive:
+            with self._opened() as archive:
                 names = archive.namelist()
         except Exception as err:  # as in `_read`
             raise IndexFormatError(f"{path} cannot be read as a ZIP archive ({err})") from err
@@ -46,31 +48,58 @@ class ZipStore(FolderStore):
             raise IndexFormatError(f"{path} holds {len(manifests)} files {MANIFEST}, not one index")
         self._prefix = manifests[0].removesuffix(MANIFEST)
 
+    @contextmanager
+    def _opened(self) -> Iterator[zipfile.ZipFile]:
+        with open_regular(self.path) as stream, zipfile.ZipFile(stream) as archive:
+            yield archive
+
     def _read(self, part: Part) -> bytes:
         try:
-            with (
-                zipfile.ZipFile(self.path) as archive,
-                archive.open(self._prefix + part.file) as stream,
-            ):
-                stream.seek(part.start)
-                return stream.read(-1 if part.stop is None else part.stop - part.start)
+            with self._opened() as archive:
+                info = archive.getinfo(self._prefix + part.file)
+                _check_compression(info)
+                with archive.open(info) as stream:
+                    return self._read_from(stream, info.file_size, part)
+        except TwinvecError:
+            raise
         # Damage has no class of its own: zlib.error, EOFError, RuntimeError if encrypted, ...
         except Exception as err:
             raise IndexFormatError(f"{self.path}: {part.file}: {err!r}. {DAMAGED}") from err
 
 
+def _check_compression(info: zipfile.ZipInfo) -> None:
+    """Refuse methods that unpack without a limit, whatever size is asked for."""
+    if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise NotImplementedError(f"compression {info.compress_type}; pack it again with deflate")
+
+
 @contextmanager
 def saving(location: Path | str) -> Iterator[Path]:
-    """Yield the folder to save into. For an archive it is a temporary one, packed at the end."""
+    """Yield the folder to save into. For an archive it is a temporary one, packed at the end.
+
+    The same index gives the same archive, byte for byte.
+
+    Raises:
+        TwinvecError: another run is writing the archive.
+    """
     target = Path(location)
     if not is_archive(target):
         yield target
         return
-    with tempfile.TemporaryDirectory(dir=target.parent) as temporary:
-        folder, part = Path(temporary) / "index", Path(temporary) / target.name
+    target = target.resolve()
+    with locked(target), temporary_folder(target) as temporary:
+        folder = temporary / "index"
         yield folder
-        with zipfile.ZipFile(part, "w", zipfile.ZIP_STORED) as archive:
-            for file in sorted(folder.iterdir()):
-                archive.write(file, file.name)
-        shutil.rmtree(folder)  # before the archive replaces the old one: halves the space needed
-        part.replace(target)
+        with replacing(target) as part:
+            _pack(folder, part)
+            shutil.rmtree(folder)  # while the old archive is still there: halves the space needed
+
+
+def _pack(folder: Path, target: Path) -> None:
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as archive:
+        for file in sorted(folder.iterdir()):
+            info = zipfile.ZipInfo(file.name)  # of 1980
+            info.create_system, info.external_attr = UNIX, 0o644 << 16  # on Windows too
+            info.file_size = file.stat().st_size
+            with file.open("rb") as source, archive.open(info, "w") as member:
+                shutil.copyfileobj(source, member)

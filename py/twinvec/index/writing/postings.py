@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from twinvec.index.format import Shard
+    from twinvec.index.manifest import Shard
     from twinvec.index.writing.shards import Limits, NewFiles
 
 CACHED_DIGESTS = 1 << 20

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from twinvec.errors import IndexFormatError, IntegrityError
-from twinvec.index.format import Manifest, columns, from_npy, vector_kinds
+from twinvec.index.format import columns, vector_kinds
+from twinvec.index.manifest import Manifest
+from twinvec.index.npy import from_npy
 from twinvec.index.stores.base import Part, drive, read_all
 from twinvec.index.stores.folder import FolderStore
 from twinvec.index.writing.text_rows import TextRows
@@ -24,27 +26,22 @@ if TYPE_CHECKING:
 class PresentIndex:
     """The index that a folder holds, about to be replaced; its vectors are found by their texts.
 
+    Without a readable index of these properties no text is found.
+
     Args:
-        store: the folder.
-        manifest: of its index; None if its vectors cannot be reused.
+        folder: of the index; read when a text is looked up for the first time.
+        fingerprint: that the index must have.
+        precision: that the index must have.
+        dim: that the index must have.
     """
 
-    def __init__(self, store: FolderStore, manifest: Manifest | None) -> None:
-        self._store, self._manifest = store, manifest
+    def __init__(
+        self, folder: Path, fingerprint: Mapping[str, Any], precision: Precision, dim: int
+    ) -> None:
+        self._store = FolderStore(folder)
+        self._properties = dict(fingerprint), precision, dim
+        self._manifest: Manifest | None = None
         self._texts: TextRows | None = None
-
-    @classmethod
-    def open(
-        cls, folder: Path, fingerprint: Mapping[str, Any], precision: Precision, dim: int
-    ) -> PresentIndex:
-        """Open a folder. Without a readable index of these properties nothing will be found."""
-        store = FolderStore(folder)
-        try:
-            manifest = Manifest.from_json(store.read([Part()])[0])
-        except IndexFormatError:
-            return cls(store, None)
-        properties = manifest.fingerprint, manifest.precision, manifest.dim
-        return cls(store, manifest if properties == (fingerprint, precision, dim) else None)
 
     def find(self, texts: Sequence[str]) -> NDArray[np.int64]:
         """Find the row of each text; see `IndexWriter.find`."""
@@ -69,13 +66,15 @@ class PresentIndex:
         return self._texts
 
     def _verified_digests(self) -> NDArray[np.uint64]:
-        if self._manifest is None:
+        manifest = Manifest.from_json(self._store.read([Part()])[0])
+        if (manifest.fingerprint, manifest.precision, manifest.dim) != self._properties:
             return np.empty((0, 2), np.uint64)
-        for kind in vector_kinds(self._manifest.precision):
-            for shard in self._manifest.shards[kind]:
+        for kind in vector_kinds(manifest.precision):
+            for shard in manifest.shards[kind]:
                 (content,) = self._store.read([Part(shard)])
-                from_npy(shard, content, kind, self._manifest.dim)
-        return drive(read_all(self._manifest, "texts"), self._store)
+                from_npy(shard, content, kind, manifest.dim)
+        self._manifest = manifest
+        return drive(read_all(manifest, "texts"), self._store)
 
     def _read(self, manifest: Manifest, kind: str, rows: NDArray[np.int64]) -> NDArray[Any]:
         """Gather rows from the shards of a kind, which are mapped into memory."""

@@ -1,35 +1,38 @@
 """The files of an index on disk: shards of bounded size, and the switch from one index to the next.
 
-New files are written beside the present ones, under names that no present file has. `commit`
-replaces `index.json` in one step, and only then deletes the files it no longer lists. So at every
-moment the folder holds one complete index, the old one or the new one. A writer that gives up
-deletes the files that it added, and no others.
+A writer holds the lock of its folder. New files are written beside the present ones, under names
+that no present file has. `commit` replaces `index.json` in one step, and only then deletes the
+files it no longer lists. So at every moment the folder holds one complete index, the old one or the
+new one. A writer that gives up deletes the files that it added, and no others.
 """
 
 from __future__ import annotations
 
 import errno
 import hashlib
-import json
-import os
-import shutil
-import tempfile
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from pathlib import Path
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from twinvec.atomic import locked, open_regular, part_of, sync_folder, target_name, write_file
 from twinvec.errors import IndexFormatError, TwinvecError
-from twinvec.index.format import MANIFEST, OWN_NAME, Shard, columns, row_bytes, to_npy
+from twinvec.index.format import MANIFEST, OWN_NAME, columns, parse_json, row_bytes
+from twinvec.index.manifest import MAX_MANIFEST_BYTES, Shard
+from twinvec.index.npy import to_npy
+from twinvec.index.stores.base import Part, drive, read_whole
+from twinvec.index.stores.folder import FolderStore
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from numpy.typing import NDArray
 
-    from twinvec.index.format import Manifest
+    from twinvec.index.manifest import Manifest
+    from twinvec.index.stores.base import Steps
 
 _DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -60,11 +63,10 @@ def check_manifest(folder: Path) -> None:
         OSError: it cannot be read.
     """
     try:
-        content = (folder / MANIFEST).read_bytes()
+        with open_regular(folder / MANIFEST) as stream:
+            values = parse_json(stream.read(MAX_MANIFEST_BYTES))
     except FileNotFoundError:
         return
-    try:
-        values = json.loads(content)
     except ValueError:
         values = None
     if not (isinstance(values, dict) and {"version", "shards"} <= values.keys()):
@@ -83,7 +85,7 @@ def check_folder(folder: Path) -> None:
     """
     check_manifest(folder)
     if folder.is_dir() and not (folder / MANIFEST).exists():
-        if all(map(_is_shard, folder.iterdir())):
+        if all(map(_is_own, folder.iterdir())):
             return
         raise IndexFormatError(f"{folder} is not empty and not an index; choose another folder")
 
@@ -92,20 +94,28 @@ def replace_folder(folder: Path, source: Path) -> None:
     """Replace a folder's index with a copy of another; it stays complete until the copy is.
 
     Raises:
-        IndexFormatError: the folder holds something else than an index.
+        IndexFormatError: the folder holds something else than an index, or the source cannot be
+            read.
+        IntegrityError: a file of the source is damaged.
+        TwinvecError: another run is writing the folder's index.
     """
-    check_folder(folder)
-    with tempfile.TemporaryDirectory(dir=folder.parent) as temporary:
-        copy, old = Path(temporary) / "new", Path(temporary) / "old"
-        shutil.copytree(source, copy)
-        if folder.exists():
-            folder.rename(old)
+    store = FolderStore(source)
+    with locked(folder):
+        check_folder(folder)
+        files = NewFiles(folder)
         try:
-            copy.rename(folder)
-        except BaseException:
-            if old.exists():
-                old.rename(folder)
-            raise
+            files.open()
+            files.commit(drive(read_whole(partial(_copy, files)), store))
+        finally:
+            files.discard()
+
+
+def _copy(files: NewFiles, manifest: Manifest) -> Steps[Manifest]:
+    """Copy the files that a manifest lists."""
+    for shard in manifest.files:
+        (content,) = yield [Part(shard)]
+        files.add(shard, content)
+    return manifest
 
 
 @contextmanager
@@ -120,35 +130,46 @@ def naming_full_disk(folder: Path) -> Iterator[None]:
 
 
 class NewFiles:
-    """The files that one writer adds to a folder, created if missing.
+    """The files that one writer adds to a folder.
 
-    Raises:
-        IndexFormatError: the folder's `index.json` was not written by twinvec.
+    Args:
+        folder: created by `open` if missing. The caller holds its lock.
     """
 
     def __init__(self, folder: Path) -> None:
-        check_manifest(folder)
-        folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self._added: set[str] = set()
+
+    def open(self) -> None:
+        """Check the folder, and create it if missing.
+
+        Raises:
+            IndexFormatError: the folder's `index.json` was not written by twinvec.
+        """
+        check_manifest(self.folder)
+        self.folder.mkdir(parents=True, exist_ok=True)
 
     def write_array(self, kind: str, rows: NDArray[Any]) -> Shard:
         """Write a shard of an array; see `write`."""
         return self.write(kind, "npy", to_npy(rows), len(rows))
 
     def write(self, kind: str, suffix: str, content: bytes, rows: int) -> Shard:
-        """Write a shard.
+        """Write a shard; see `add`."""
+        sha256 = hashlib.sha256(content).hexdigest()
+        shard = Shard(f"{kind}-{sha256[:16]}.{suffix}", rows, len(content), sha256)
+        self.add(shard, content)
+        return shard
+
+    def add(self, shard: Shard, content: bytes) -> None:
+        """Write the content of a shard.
 
         Raises:
             TwinvecError: another program replaced this index during the write.
             OSError: writing failed, for example because the disk is full.
         """
-        sha256 = hashlib.sha256(content).hexdigest()
-        shard = Shard(f"{kind}-{sha256[:16]}.{suffix}", rows, len(content), sha256)
         if not (self.folder / shard.file).exists():
             self._added.add(shard.file)
-        self._replace(shard.file, content)
-        return shard
+        self._write(shard.file, content, sync_parent=False)
 
     def write_temporary(self, rows: NDArray[Any]) -> str:
         """Write an array for this writer alone, deleted by a `commit`, if need be of a later run.
@@ -156,11 +177,11 @@ class NewFiles:
         Returns:
             the file's name, for `open_temporary`.
         """
-        name = f"aside-{os.urandom(8).hex()}.npy.part"
-        self._added.add(name)
+        file = part_of(self.folder / "postings.npy")
+        self._added.add(file.name)
         with naming_full_disk(self.folder):
-            (self.folder / name).write_bytes(to_npy(rows))
-        return name
+            file.write_bytes(to_npy(rows))
+        return file.name
 
     def open_temporary(self, name: str) -> NDArray[Any]:
         """Map a temporary array into memory.
@@ -181,13 +202,15 @@ class NewFiles:
             TwinvecError: another program replaced this index during the write; its index stays.
             OSError: writing failed, for example because the disk is full.
         """
-        listed = {shard.file for shards in manifest.shards.values() for shard in shards}
+        listed = {shard.file for shard in manifest.files}
         if not all((self.folder / name).is_file() for name in listed):
             raise self._replaced_by_another()
-        self._replace(MANIFEST, manifest.to_json())
+        sync_folder(self.folder)  # a crash must not keep `index.json` and lose files that it lists
+        self._write(MANIFEST, manifest.to_json())
+        sync_folder(self.folder.parent)  # the folder may be new
         self._added.clear()
         for file in self.folder.iterdir():
-            if _is_shard(file) and file.name not in listed:
+            if _is_own(file) and file.name not in listed:
                 file.unlink(missing_ok=True)
 
     def discard(self) -> None:
@@ -199,21 +222,12 @@ class NewFiles:
                 if name.encode() not in listed:
                     (self.folder / name).unlink(missing_ok=True)
 
-    def _replace(self, name: str, content: bytes) -> None:
-        """Write a file completely, or not at all."""
-        part = self.folder / f"{name}.part"
+    def _write(self, name: str, content: bytes, *, sync_parent: bool = True) -> None:
         try:
-            with naming_full_disk(self.folder), part.open("wb") as stream:
-                stream.write(content)
-                stream.flush()
-                os.fsync(stream.fileno())
-            part.replace(self.folder / name)
+            with naming_full_disk(self.folder):
+                write_file(self.folder / name, content, sync_parent=sync_parent)
         except FileNotFoundError as err:
             raise self._replaced_by_another() from err
-        except BaseException:
-            with suppress(OSError):
-                part.unlink()
-            raise
 
     def _replaced_by_another(self) -> TwinvecError:
         return TwinvecError(
@@ -297,6 +311,8 @@ class LinesWriter:
         self._content, self._rows = bytearray(), 0
 
 
-def _is_shard(file: Path) -> bool:
-    """Check by its name whether a file is a shard, or a partial one; `index.json` is neither."""
-    return OWN_NAME.fullmatch(file.name.removesuffix(".part")) is not None
+def _is_own(file: Path) -> bool:
+    """Check by its name whether a file is a shard, or an unfinished file."""
+    if target_name(file) or file.name == f"{MANIFEST}.part":
+        return True
+    return OWN_NAME.fullmatch(file.name.removesuffix(".part")) is not None  # of earlier versions

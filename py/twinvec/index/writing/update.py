@@ -16,13 +16,16 @@ from typing import IO, TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from twinvec.atomic import locked
+from twinvec.atomic import locked, temporary_folder
 from twinvec.errors import IndexFormatError
 from twinvec.index.documents import Document
-from twinvec.index.format import MANIFEST, Manifest, precision_for, wide_digest
+from twinvec.index.format import MANIFEST, precision_for, wide_digest
+from twinvec.index.manifest import Manifest
+from twinvec.index.stores.base import Part
+from twinvec.index.stores.folder import FolderStore
 from twinvec.index.writing.journal import Journal
 from twinvec.index.writing.shards import check_manifest, naming_full_disk
-from twinvec.index.writing.writer import IndexWriter
+from twinvec.index.writing.writer import UnlockedWriter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -98,7 +101,7 @@ def write_index(
     with _workspace(folder, fingerprint, dim) as (journal, spool):
         count = _read_all(documents, spool, on_read)
         precision = precision or _present_precision(folder) or precision_for(count)
-        with IndexWriter(
+        with UnlockedWriter(
             folder, fingerprint, precision=precision, dim=dim, lexical=lexical
         ) as writer:
             run = _Run(spool, journal, writer, batch_documents)
@@ -113,15 +116,15 @@ def _workspace(
     folder: Path, fingerprint: Mapping[str, Any], dim: int
 ) -> Iterator[tuple[Journal, IO[str]]]:
     """Lock a folder's index, and open the files beside it: a journal, and one for documents."""
-    check_manifest(folder)
     part = folder.with_name(f"{folder.name}.part")
-    with (
-        locked(folder),
-        naming_full_disk(folder.parent),
-        closing(Journal(part, fingerprint, dim)) as journal,
-        tempfile.TemporaryFile("w+", encoding="utf-8", dir=folder.parent) as spool,
-    ):
-        yield journal, spool
+    with locked(folder), naming_full_disk(folder.parent):
+        check_manifest(folder)
+        with (
+            closing(Journal(part, fingerprint, dim)) as journal,
+            temporary_folder(folder) as temporary,
+            tempfile.TemporaryFile("w+", encoding="utf-8", dir=temporary) as spool,
+        ):
+            yield journal, spool
 
 
 def _read_all(
@@ -148,7 +151,7 @@ class _Run:
     """
 
     def __init__(
-        self, spool: IO[str], journal: Journal, writer: IndexWriter, batch_documents: int
+        self, spool: IO[str], journal: Journal, writer: UnlockedWriter, batch_documents: int
     ) -> None:
         self._spool, self._journal, self._writer = spool, journal, writer
         self._batch_documents = batch_documents
@@ -214,5 +217,5 @@ def _present_precision(folder: Path) -> Precision | None:
     """Read the precision of the folder's index, whose vectors can be reused only as they are."""
     if (folder / MANIFEST).is_file():
         with suppress(IndexFormatError):
-            return Manifest.from_json((folder / MANIFEST).read_bytes()).precision
+            return Manifest.from_json(FolderStore(folder).read([Part()])[0]).precision
     return None

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import warnings
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from twinvec.atomic import locked
 from twinvec.errors import ParityWarning
 from twinvec.index.documents import Document, to_line
 from twinvec.index.format import (
-    Manifest,
+    check_dim,
     check_precision,
     digest,
     text_digest,
     vector_kinds,
     wide_digest,
 )
+from twinvec.index.manifest import Manifest
 from twinvec.index.vectors import check_vectors, quantize
 from twinvec.index.writing.postings import PostingsWriter
 from twinvec.index.writing.reuse import PresentIndex
@@ -35,36 +38,8 @@ if TYPE_CHECKING:
 _TABLES = ("lines", "ids", "texts")
 
 
-class IndexWriter:
-    """Writes an index into a folder: a context manager to which documents are added in batches.
-
-    ::
-
-        with IndexWriter(folder, embedder.fingerprint, precision="int8", dim=384) as writer:
-            for documents in batches:
-                texts = [document.text for document in documents]
-                stored = writer.find(texts)  # rows of the folder's present index, -1 for new texts
-                new = [text for text, row in zip(texts, stored) if row < 0]
-                writer.add(documents, embedder.encode_document(new), stored=stored)
-
-    At the end of the block the written files become the folder's index. An exception leaves the
-    present index intact. Documents keep the order in which they are added. Memory holds incomplete
-    shards and 100 bytes a document: a million passages of 384 dimensions take below 1 GB.
-
-    Args:
-        folder: created if missing.
-        fingerprint: `Embedder.fingerprint` of the embedder that computes the vectors.
-        precision: `float32`, `int8` or `binary`; see `Index`.
-        dim: length of a vector.
-        lexical: write terms as well, for the modes `lexical` and `hybrid`.
-        limits: sizes of shards.
-
-    Raises:
-        ValueError: the precision is unknown.
-        IndexFormatError: the folder's `index.json` was not written by twinvec.
-        TwinvecError: at the end of the block: another program replaced this index during the write.
-        OSError: writing failed, for example because the disk is full.
-    """
+class UnlockedWriter:
+    """An `IndexWriter` for a caller that holds the folder's lock."""
 
     def __init__(
         self,
@@ -79,6 +54,7 @@ class IndexWriter:
         self._fingerprint = dict(fingerprint)
         self._precision = check_precision(precision)
         self._dim = dim
+        check_dim(dim)
         self._files = NewFiles(Path(folder))
         self._tables = {
             kind: TableWriter(self._files, kind, dim, limits.array_bytes)
@@ -86,11 +62,12 @@ class IndexWriter:
         }
         self._lines = LinesWriter(self._files, limits.documents_bytes)
         self._postings = PostingsWriter(self._files, limits) if lexical else None
-        self._present = PresentIndex.open(Path(folder), self._fingerprint, precision, dim)
+        self._present = PresentIndex(Path(folder), self._fingerprint, precision, dim)
         self._ids: set[int] = set()
         self._count = 0
 
     def __enter__(self) -> Self:
+        self._files.open()
         return self
 
     def __exit__(
@@ -194,6 +171,56 @@ class IndexWriter:
             shards |= self._postings.close()
         manifest = Manifest(self._fingerprint, self._precision, self._dim, self._count, shards)
         self._files.commit(manifest)
+
+
+class IndexWriter(UnlockedWriter):
+    """Writes an index into a folder: a context manager to which documents are added in batches.
+
+    ::
+
+        with IndexWriter(folder, embedder.fingerprint, precision="int8", dim=384) as writer:
+            for documents in batches:
+                texts = [document.text for document in documents]
+                stored = writer.find(texts)  # rows of the folder's present index, -1 for new texts
+                new = [text for text, row in zip(texts, stored) if row < 0]
+                writer.add(documents, embedder.encode_document(new), stored=stored)
+
+    At the end of the block the written files become the folder's index. An exception leaves the
+    present index intact. Documents keep the order in which they are added. Memory holds incomplete
+    shards and 100 bytes a document: a million passages of 384 dimensions take below 1 GB.
+
+    Args:
+        folder: created if missing.
+        fingerprint: `Embedder.fingerprint` of the embedder that computes the vectors.
+        precision: `float32`, `int8` or `binary`; see `Index`.
+        dim: length of a vector.
+        lexical: write terms as well, for the modes `lexical` and `hybrid`.
+        limits: sizes of shards.
+
+    Raises:
+        ValueError: the precision is unknown, or the dim is not from 1 to 32,768.
+        IndexFormatError: at the beginning of the block: the folder's `index.json` was not written
+            by twinvec.
+        TwinvecError: another run is writing this index. On a drive without locks, at the end of the
+            block: another program replaced this index during the write.
+        OSError: writing failed, for example because the disk is full.
+    """
+
+    def __enter__(self) -> Self:
+        with ExitStack() as stack:
+            stack.enter_context(locked(self._files.folder))
+            super().__enter__()
+            self._lock = stack.pop_all()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        with self._lock:
+            super().__exit__(kind, error, trace)
 
 
 def _line(number: int, document: Document) -> bytes:

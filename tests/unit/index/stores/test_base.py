@@ -10,7 +10,7 @@ import pytest
 from conftest import finish
 from indexes import shard_of, small_index, write_small_shards
 from twinvec import Index, IndexFormatError
-from twinvec.index.format import Manifest, Shard
+from twinvec.index.manifest import Manifest, Shard
 from twinvec.index.stores.base import Part, Steps, adrive, drive, read_all
 from twinvec.index.stores.folder import FolderStore
 

@@ -23,11 +23,13 @@ from indexes import (
     content,
     listed,
     results,
+    shard_of,
     small_index,
     unit_vectors,
     write_small_shards,
 )
-from twinvec import Document, Index, IndexFormatError, IndexWriter, TwinvecError
+from twinvec import Document, Index, IndexFormatError, IndexWriter, IntegrityError, TwinvecError
+from twinvec.atomic import part_of
 from twinvec.index.writing.shards import check_folder, replace_folder
 
 DISK_FULL = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -93,7 +95,7 @@ def test_an_exception_deletes_no_file_of_an_unreadable_index(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     small_index().save(tmp_path)
-    newer = {**content(tmp_path), "index.json": b'{"version": 3, "shards": {}}'}
+    newer = {**content(tmp_path), "index.json": b'{"version": 4, "shards": {}}'}
 
     def replace() -> None:
         assert len(content(tmp_path)) > len(newer)
@@ -129,8 +131,31 @@ def test_a_disk_that_is_full_at_the_end_leaves_the_old_index(
             assert content(folder) == before
 
 
+def test_a_second_writer_is_refused_while_the_first_is_open(tmp_path: Path) -> None:
+    folder = tmp_path / "index"
+
+    def write_another() -> None:
+        for write in (small_index().save, partial(replace_folder, source=tmp_path)):
+            with pytest.raises(TwinvecError, match=r"another run is writing .*index, and holds"):
+                write(folder)
+
+    fill(folder, write_another)
+    assert Index.load(folder).documents()[0].id == "a0"
+    assert {file.name for file in tmp_path.iterdir()} == {"index"}
+
+
+@pytest.fixture
+def without_locks(tmp_path: Path) -> Path:
+    """A folder whose lock cannot be taken, as on some network drives."""
+    (tmp_path / ".index.twinvec-lock").mkdir()
+    return tmp_path / "index"
+
+
 @pytest.mark.parametrize("lexical", [True, False])
-def test_the_second_of_two_writers_is_refused(tmp_path: Path, *, lexical: bool) -> None:
+def test_without_locks_the_second_of_two_writers_is_refused(
+    without_locks: Path, *, lexical: bool
+) -> None:
+    tmp_path = without_locks
     first: dict[str, bytes] = {}
 
     def write_another() -> None:
@@ -143,7 +168,11 @@ def test_the_second_of_two_writers_is_refused(tmp_path: Path, *, lexical: bool) 
     assert Index.load(tmp_path).documents()[0].id == "other0"
 
 
-def test_a_writer_that_fails_deletes_no_file_of_another_index(tmp_path: Path) -> None:
+def test_without_locks_a_writer_that_fails_deletes_no_file_of_another(
+    without_locks: Path,
+) -> None:
+    tmp_path = without_locks
+
     def write_another() -> None:
         fill(tmp_path, lambda: None)  # the same shards
         interrupt()
@@ -161,7 +190,7 @@ def test_temporary_files_lie_in_the_folder_and_are_deleted(
     folder = tmp_path / "index"
 
     def look() -> None:
-        assert list(folder.glob("aside-*"))
+        assert list(folder.glob(".postings.npy.*"))
         shutil.copytree(folder, tmp_path / "killed")
         interrupt()
 
@@ -172,7 +201,7 @@ def test_temporary_files_lie_in_the_folder_and_are_deleted(
     check_folder(tmp_path / "killed")
     write_small_shards(tmp_path / "killed")
     assert content(folder) == content(tmp_path / "killed")
-    assert not list(folder.glob("aside-*"))
+    assert not list(folder.glob(".postings.npy.*"))
     monkeypatch.setattr(Path, "write_bytes", Mock(side_effect=DISK_FULL))
     with pytest.raises(OSError, match="No space left") as caught:
         write_small_shards(folder, prefix="other")
@@ -181,11 +210,16 @@ def test_temporary_files_lie_in_the_folder_and_are_deleted(
 
 
 def test_files_left_by_a_crash_do_not_occupy_a_folder(tmp_path: Path) -> None:
-    for name in ("documents-0123456789abcdef.jsonl", "codes-0123456789abcdef.npy.part"):
+    for name in (
+        "documents-0123456789abcdef.jsonl",
+        "codes-0123456789abcdef.npy.part",
+        "index.json.part",
+        part_of(tmp_path / "index.json").name,
+    ):
         (tmp_path / name).touch()
     check_folder(tmp_path)
     small_index().save(tmp_path)
-    assert not list(tmp_path.glob("*-0123456789abcdef*"))
+    assert {file.name for file in tmp_path.iterdir()} == listed(tmp_path)
     check_folder(tmp_path)
     check_folder(tmp_path / "not there")
 
@@ -210,26 +244,19 @@ def test_an_index_of_another_version_is_replaced(tmp_path: Path) -> None:
     assert len(Index.load(tmp_path)) == 5
 
 
-def test_a_copy_replaces_an_index_completely_or_not_at_all(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_copy_replaces_an_index_completely_or_not_at_all(tmp_path: Path) -> None:
     small_index().save(tmp_path / "new")
     small_index("int8").save(tmp_path / "index")
-    old = content(tmp_path / "index")
-    rename = Path.rename
-
-    def refuse(self: Path, target: Path) -> Path:
-        if self.name == "new":
-            raise PermissionError
-        return rename(self, target)
-
-    monkeypatch.setattr(Path, "rename", refuse)
-    with pytest.raises(PermissionError):
+    (tmp_path / "index" / "readme.txt").touch()
+    old, new = content(tmp_path / "index"), content(tmp_path / "new")
+    lines = shard_of(tmp_path / "new", "lines")
+    lines.write_bytes(b"damaged")
+    with pytest.raises(IntegrityError, match="lines-"):
         replace_folder(tmp_path / "index", tmp_path / "new")
-    monkeypatch.undo()
     assert content(tmp_path / "index") == old
+    lines.write_bytes(new[lines.name])
     replace_folder(tmp_path / "index", tmp_path / "new")
-    assert content(tmp_path / "index") == content(tmp_path / "new")
+    assert content(tmp_path / "index") == {**new, "readme.txt": b""}
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "page.html").touch()
     with pytest.raises(IndexFormatError, match="mine is not empty and not an index"):
