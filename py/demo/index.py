@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 def index_stdlib(out: Path, embedder: Embedder) -> int:
     """Write an index of the standard library's documentation.
 
-    The cache has an index for each fingerprint and version of the format. Another version of Python or of the code embeds
-    only the passages that it changed.
+    The cache has an index for each fingerprint and version of the format. Another version of Python
+    or of the code embeds only the passages that it changed.
 
     Returns:
         The number of passages that had to be embedded.

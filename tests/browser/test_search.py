@@ -16,6 +16,7 @@ import pytest
 from playwright.sync_api import Browser, Error, Response, Route
 
 from conftest import DIST, SUB_PATH, Tab, open_tab, serving_tests
+from indexes import change_manifest
 from twinvec import Embedder, Index, IndexWriter, normalize
 from twinvec.site.serve import StaticHandler
 
@@ -317,10 +318,9 @@ def test_a_half_written_folder_is_an_error(site: Site) -> None:
 
 
 def test_an_index_of_another_model_is_an_error(site: Site) -> None:
-    file = site.copy("foreign") / "index.json"
-    block = json.loads(file.read_bytes())
-    block["fingerprint"] |= {"model": "some/model", "pooling": "cls"}
-    file.write_text(json.dumps(block), encoding="utf-8")
+    folder = site.copy("foreign")
+    fingerprint = json.loads((folder / "index.json").read_bytes())["fingerprint"]
+    change_manifest(folder, fingerprint={**fingerprint, "model": "some/model", "pooling": "cls"})
     message = (
         r"IndexMismatchError: .*model \(index: some/model, embedder: .*\); "
         r"pooling \(index: cls, embedder: mean\)\. Build the index again with this embedder"
