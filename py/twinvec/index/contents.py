@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from twinvec.index.manifest import Manifest
 from twinvec.index.segment import Segment, read_documents
 from twinvec.index.stores.base import Part, read_whole
 from twinvec.index.stores.folder import FolderStore
+from twinvec.index.stores.shared import SharedReads
 from twinvec.index.vectors import Matrix, check_vectors, quantize
 
 if TYPE_CHECKING:
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 
     from twinvec.index.format import Precision
     from twinvec.index.stores.base import Steps, Store
-    from twinvec.index.terms import MemoryVocabulary
     from twinvec.index.writing.writer import IndexWriter
 
 T = TypeVar("T")
@@ -37,7 +37,8 @@ DOCUMENTS_PER_WRITE = 1024
 class Contents:
     """Documents with their vectors and terms: a loaded segment, and a segment of added ones.
 
-    Methods that may read from the store return `Steps`.
+    Methods that may read from the store return `Steps`. `add` and `remove` of two threads must not
+    overlap; the others may be called at any time.
 
     Args:
         precision: of the stored vectors.
@@ -47,6 +48,7 @@ class Contents:
 
     def __init__(self, precision: Precision, dim: int, store: Store | None = None) -> None:
         self.store = store
+        self.reads = None if store is None else SharedReads(store)
         self.segments: list[Segment] = []
         self._precision = precision
         self._dim = dim
@@ -105,9 +107,10 @@ class Contents:
 
     def read(self, start: int, stop: int | None) -> Steps[list[Document]]:
         """Return documents in order, as a slice of all of them."""
-        live = [segment.live_rows() + segment.offset for segment in self.segments]
+        segments = self.segments  # a change replaces the list
+        live = [segment.live_rows() + segment.offset for segment in segments]
         positions = np.concatenate([np.empty(0, np.int64), *live])[start:stop]
-        return (yield from read_documents(self.segments, positions.tolist()))
+        return (yield from read_documents(segments, positions.tolist()))
 
     def write(self, writer: IndexWriter) -> Steps[None]:
         """Write all documents, with their vectors as they are stored."""
@@ -160,15 +163,15 @@ class Contents:
         """Append documents, all or none; see `Index.add_vectors`."""
         documents = yield from self.new_documents(texts, ids, metadata)
         stored = quantize(check_vectors(vectors, len(documents), self._dim), self._precision)
-        if not self.segments or not isinstance(self.segments[-1].documents, MemoryDocuments):
-            offset = sum(map(len, self.segments))
-            self.segments.append(Segment.empty(offset, Matrix(self._precision, self._dim)))
-        segment = self.segments[-1]
+        *others, segment = self.segments or [Segment.empty(0, Matrix(self._precision, self._dim))]
+        if not isinstance(segment.documents, MemoryDocuments):
+            others.append(segment)
+            offset = segment.offset + len(segment)
+            segment = Segment.empty(offset, Matrix(self._precision, self._dim))
+        larger = segment.appended(documents, stored)
         for position, document in enumerate(documents, segment.offset + len(segment)):
             self._ids.add(document.id, position)
-        cast("MemoryDocuments", segment.documents).append(documents)
-        cast("MemoryVocabulary", segment.vocabulary).append(texts)
-        segment.matrix.append(stored)
+        self.segments = [*others, larger]
 
     def remove(self, ids: Sequence[str]) -> Steps[None]:
         """Remove documents, all or none.
@@ -182,11 +185,7 @@ class Contents:
             if position is None:
                 raise KeyError(f"no document has the id {document_id!r}")
             positions.append(position)
-        for segment in self.segments:
-            rows = np.array(positions, np.int64) - segment.offset
-            inside = rows[(rows >= 0) & (rows < len(segment))]
-            removed = {*segment.removed.tolist(), *inside.tolist()}
-            segment.removed = np.array(sorted(removed), np.int64)
+        self.segments = [segment.without(positions) for segment in self.segments]
 
     def _free_ids(self, count: int) -> Steps[list[str]]:
         """Count on from the number of positions, skipping ids that are in use."""

@@ -60,14 +60,19 @@ class Documents(Protocol):
 
 
 class MemoryDocuments:
-    """Documents that were added."""
+    """Documents that were added.
 
-    def __init__(self) -> None:
-        self._documents: list[Document] = []
+    Args:
+        documents: in the order of the rows. Others may be appended to the list later.
+    """
 
-    def append(self, documents: Iterable[Document]) -> None:
-        """Add documents."""
+    def __init__(self, documents: list[Document] | None = None) -> None:
+        self._documents = [] if documents is None else documents
+
+    def appended(self, documents: Iterable[Document]) -> MemoryDocuments:
+        """Add documents; the rows of this object stay as they are."""
         self._documents += documents
+        return MemoryDocuments(self._documents)
 
     def read(self, rows: Sequence[int]) -> Steps[list[Document]]:
         """Look them up; see `Documents.read`."""
@@ -95,7 +100,8 @@ class StoredDocuments:
         Raises:
             IntegrityError: a line differs from the one that was written.
         """
-        documents = {row: self._cache[row] for row in rows if row in self._cache}
+        cache = self._cache  # another thread may start a new one
+        documents = {row: cache[row] for row in rows if row in cache}
         parts = self._parts(set(rows) - set(documents))
         contents = (yield [part for part, _ in parts]) if parts else []
         for (part, part_rows), content in zip(parts, contents, strict=True):
@@ -103,9 +109,9 @@ class StoredDocuments:
                 start, stop = self._span(row)
                 line = content[start - part.start :][: stop - start]
                 documents[row] = self._parse(row, part.file, line)
-        if len(self._cache) + len(documents) > CACHED_LINES:
-            self._cache.clear()
-        self._cache |= dict(list(documents.items())[:CACHED_LINES])
+        if len(cache) + len(documents) > CACHED_LINES:
+            cache = self._cache = {}
+        cache.update(list(documents.items())[:CACHED_LINES])
         return [documents[row] for row in rows]
 
     def _parse(self, row: int, file: str, line: bytes) -> Document:

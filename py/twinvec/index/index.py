@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Any
 
 from twinvec.encoding.tokenizer import check_texts
+from twinvec.index.changes import ChangeLock
 from twinvec.index.contents import Contents
 from twinvec.index.format import precision_for
 from twinvec.index.reader import IndexReader
@@ -58,7 +58,7 @@ class Index(IndexReader):
         lexical: bool = True,
     ) -> None:
         super().__init__(fingerprint, dim=dim, precision=precision, lexical=lexical)
-        self._lock: tuple[asyncio.AbstractEventLoop, asyncio.Lock] | None = None
+        self._changes = ChangeLock()
 
     @classmethod
     def build(
@@ -145,7 +145,8 @@ class Index(IndexReader):
         self._drive(self._contents.new_documents(checked, ids, metadata))
         self.check(embedder)
         vectors = embedder.encode_document(checked, progress=progress)
-        self._drive(self._contents.add(checked, vectors, ids, metadata))
+        with self._changes.held():  # another call may have added documents: check again
+            self._drive(self._contents.add(checked, vectors, ids, metadata))
 
     async def aadd(
         self,
@@ -158,11 +159,10 @@ class Index(IndexReader):
     ) -> None:
         """Do the same as `add` without blocking the event loop."""
         checked = check_texts(texts)
-        async with self._changing():
-            await self._adrive(self._contents.new_documents(checked, ids, metadata))
+        await self._adrive(self._contents.new_documents(checked, ids, metadata))
         self.check(embedder)
         vectors = await embedder.aencode_document(checked, progress=progress)
-        async with self._changing():  # another call may have added documents: checks again
+        async with self._changes.aheld():  # another call may have added documents: check again
             await self._adrive(self._contents.add(checked, vectors, ids, metadata))
 
     def add_vectors(
@@ -187,7 +187,9 @@ class Index(IndexReader):
             ValueError: the shape of the vectors is wrong, or a vector is not finite or not of unit
                 length. Also as in `build`. Nothing is added.
         """
-        self._drive(self._contents.add(check_texts(texts), vectors, ids, metadata))
+        checked = check_texts(texts)
+        with self._changes.held():
+            self._drive(self._contents.add(checked, vectors, ids, metadata))
 
     async def aadd_vectors(
         self,
@@ -198,7 +200,7 @@ class Index(IndexReader):
         metadata: Sequence[Mapping[str, Any]] | None = None,
     ) -> None:
         """Do the same as `add_vectors` without blocking the event loop."""
-        async with self._changing():
+        async with self._changes.aheld():
             await self._adrive(self._contents.add(check_texts(texts), vectors, ids, metadata))
 
     def remove(self, ids: Iterable[str]) -> None:
@@ -207,11 +209,13 @@ class Index(IndexReader):
         Raises:
             KeyError: no document has one of these ids. Nothing is removed.
         """
-        self._drive(self._contents.remove(list(ids)))
+        unwanted = list(ids)
+        with self._changes.held():
+            self._drive(self._contents.remove(unwanted))
 
     async def aremove(self, ids: Iterable[str]) -> None:
         """Do the same as `remove` without blocking the event loop."""
-        async with self._changing():
+        async with self._changes.aheld():
             await self._adrive(self._contents.remove(list(ids)))
 
     def save(self, location: Path | str) -> None:
@@ -229,6 +233,10 @@ class Index(IndexReader):
             TwinvecError: another program replaced this index during the write.
             OSError: writing failed, for example because the disk is full.
         """
+        with self._changes.held():
+            self._save(location)
+
+    def _save(self, location: Path | str) -> None:
         with saving(location) as folder:
             self._drive(self._write(folder))
         if self._contents.is_at(location):
@@ -238,9 +246,10 @@ class Index(IndexReader):
     async def asave(self, location: Path | str) -> None:
         """Do the same as `save` without blocking the event loop while reading.
 
-        `aadd` and `aremove` wait until it is done; their blocking twins cannot.
+        Other changes of the index wait until it is done. A blocking one in the same thread would
+        wait for ever, so it raises a `TwinvecError`.
         """
-        async with self._changing():
+        async with self._changes.aheld():
             with saving(location) as folder:
                 await self._adrive(self._write(folder))
             if self._contents.is_at(location):
@@ -256,13 +265,3 @@ class Index(IndexReader):
             lexical=self.lexical,
         ) as writer:
             yield from self._contents.write(writer)
-
-    def _changing(self) -> asyncio.Lock:
-        """Return the lock that lets one async call at a time change or save the index.
-
-        A lock belongs to the event loop that first waits for it, so each loop gets its own.
-        """
-        loop = asyncio.get_running_loop()
-        if self._lock is None or self._lock[0] is not loop:
-            self._lock = loop, asyncio.Lock()
-        return self._lock[1]

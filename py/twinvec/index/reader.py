@@ -214,7 +214,7 @@ class IndexReader:
         return (yield from search(self._contents.segments, text, unit, k=k, filter=filter))
 
     def _drive(self, steps: Steps[T]) -> T:
-        return drive(self._contents.naming_replacement(steps), self._contents.store)
+        return drive(self._contents.naming_replacement(steps), self._contents.reads)
 
     async def _adrive(self, steps: Steps[T]) -> T:
-        return await adrive(self._contents.naming_replacement(steps), self._contents.store)
+        return await adrive(self._contents.naming_replacement(steps), self._contents.reads)

@@ -2,12 +2,15 @@
 
 An index has at most two: the one that was loaded, and the one of documents added since. Each has
 its own vectors, documents and terms. Rows count within a segment, positions through all of them.
+
+A segment does not change: adding and removing make another one. So a search sees the index as it
+was when it began, whatever other threads do.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,7 +22,7 @@ from twinvec.index.terms import MemoryVocabulary, StoredVocabulary
 from twinvec.index.vectors import Matrix
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -29,7 +32,7 @@ if TYPE_CHECKING:
     from twinvec.index.terms import Vocabulary
 
 
-@dataclass
+@dataclass(frozen=True)
 class Segment:
     """Rows of an index; the first is at position `offset`. `removed` rows ascend, int64 [n]."""
 
@@ -44,6 +47,21 @@ class Segment:
         """Make a segment in memory, to be added to."""
         return cls(offset, matrix, MemoryDocuments(), MemoryVocabulary())
 
+    def appended(
+        self, documents: Sequence[Document], arrays: Mapping[str, NDArray[Any]]
+    ) -> Segment:
+        """Make a segment with more rows; this one must be of added documents."""
+        if not isinstance(self.documents, MemoryDocuments) or not isinstance(
+            self.vocabulary, MemoryVocabulary
+        ):
+            raise TypeError("a stored segment cannot grow")
+        return replace(
+            self,
+            matrix=self.matrix.appended(arrays),
+            documents=self.documents.appended(documents),
+            vocabulary=self.vocabulary.appended([document.text for document in documents]),
+        )
+
     @classmethod
     def load(cls, manifest: Manifest) -> Steps[Segment]:
         """Read the vectors, a shard at a time, and where each document's line begins."""
@@ -57,6 +75,13 @@ class Segment:
         lines = yield from read_all(manifest, "lines")
         documents = StoredDocuments(manifest.shards["documents"], lines)
         return cls(0, matrix, documents, StoredVocabulary(manifest))
+
+    def without(self, positions: Sequence[int]) -> Segment:
+        """Make a segment in which the rows at some positions of the index are removed."""
+        rows = np.array(positions, np.int64) - self.offset
+        inside = rows[(rows >= 0) & (rows < len(self))]
+        removed = {*self.removed.tolist(), *inside.tolist()}
+        return replace(self, removed=np.array(sorted(removed), np.int64))
 
     def __len__(self) -> int:
         """Count the rows, removed ones included."""

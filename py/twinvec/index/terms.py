@@ -15,6 +15,7 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
+from threading import Lock
 from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias
 from unicodedata import normalize
 
@@ -24,7 +25,7 @@ from twinvec.index.format import POSTING, check_digest, row_bytes, text_digest
 from twinvec.index.stores.base import Part, read_all
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
@@ -90,48 +91,69 @@ class Vocabulary(Protocol):
         """Return the number of terms of every row; uint32 [rows]."""
 
 
-class MemoryVocabulary:
-    """Terms of added texts, which are tokenized at the first search."""
+class _MemoryTerms:
+    """Terms of added texts, which are tokenized at the first search; shared by vocabularies."""
 
     def __init__(self) -> None:
-        self._waiting: list[str] = []
-        self._lengths: list[int] = []
-        self._postings: dict[int, dict[int, int]] = {}  # term -> row -> term frequency
+        self.waiting: list[str] = []
+        self.lengths: list[int] = []
+        self.postings: dict[int, dict[int, int]] = {}  # term -> row -> term frequency
+        self.lock = Lock()
 
-    def append(self, texts: Iterable[str]) -> None:
-        """Add texts."""
-        self._waiting += texts
+    def tokenize(self) -> None:
+        """Tokenize the waiting texts; only the holder of the lock may call it."""
+        for text in self.waiting:
+            row, terms = len(self.lengths), tokenize(text)
+            self.lengths.append(len(terms))
+            for term, count in Counter(terms).items():
+                rows = self.postings.setdefault(text_digest(term), {})
+                rows[row] = min(count, MAX_TERM_FREQUENCY)
+        self.waiting = []
+
+
+class MemoryVocabulary:
+    """Terms of the first rows of the added texts.
+
+    Args:
+        terms: of all added texts.
+        rows: number of rows.
+    """
+
+    def __init__(self, terms: _MemoryTerms | None = None, rows: int = 0) -> None:
+        self._terms = _MemoryTerms() if terms is None else terms
+        self._rows = rows
+
+    def appended(self, texts: Sequence[str]) -> MemoryVocabulary:
+        """Add texts; the rows of this object stay as they are."""
+        with self._terms.lock:
+            self._terms.waiting += texts
+        return MemoryVocabulary(self._terms, self._rows + len(texts))
 
     def document_frequencies(self, terms: Sequence[int]) -> Steps[list[int]]:
         """Count in memory; see `Vocabulary.document_frequencies`."""
-        yield from ()
-        self._tokenize()
-        return [len(self._postings.get(term, {})) for term in terms]
+        postings = yield from self.postings(terms)
+        return [len(rows) for rows, _ in postings]
 
     def postings(self, terms: Sequence[int]) -> Steps[list[Postings]]:
         """Look up in memory; see `Vocabulary.postings`."""
         yield from ()
-        self._tokenize()
-        by_row = [self._postings.get(term, {}) for term in terms]
-        return [
-            (np.array(list(rows), np.int64), np.array(list(rows.values()), np.float64))
-            for rows in by_row
-        ]
+        with self._terms.lock:
+            self._terms.tokenize()
+            by_row = [dict(self._terms.postings.get(term, {})) for term in terms]
+        postings = []
+        for rows in by_row:
+            array = np.array(list(rows), np.int64)
+            count = int(np.searchsorted(array, self._rows))  # later rows belong to later segments
+            frequencies = np.array(list(rows.values()), np.float64)
+            postings.append((array[:count], frequencies[:count]))
+        return postings
 
     def lengths(self) -> Steps[NDArray[np.uint32]]:
         """Count in memory; see `Vocabulary.lengths`."""
         yield from ()
-        self._tokenize()
-        return np.array(self._lengths, np.uint32)
-
-    def _tokenize(self) -> None:
-        for text in self._waiting:
-            row, terms = len(self._lengths), tokenize(text)
-            self._lengths.append(len(terms))
-            for term, count in Counter(terms).items():
-                rows = self._postings.setdefault(text_digest(term), {})
-                rows[row] = min(count, MAX_TERM_FREQUENCY)
-        self._waiting = []
+        with self._terms.lock:
+            self._terms.tokenize()
+            return np.array(self._terms.lengths[: self._rows], np.uint32)
 
 
 class _Span(NamedTuple):
@@ -156,6 +178,7 @@ class StoredVocabulary:
         self._lengths: NDArray[np.uint32] | None = None
         self._terms: NDArray[np.uint64] | None = None
         self._cache: dict[int, NDArray[np.void]] = {}
+        self._cache_lock = Lock()
 
     def lengths(self) -> Steps[NDArray[np.uint32]]:
         """Read them once; see `Vocabulary.lengths`."""
@@ -176,7 +199,8 @@ class StoredVocabulary:
             IntegrityError: the bytes differ from those that were written.
         """
         table = yield from self._table()
-        postings = {term: self._cache[term] for term in terms if term in self._cache}
+        with self._cache_lock:
+            postings = {term: self._cache[term] for term in terms if term in self._cache}
         missing = {term: self._span(table, term) for term in terms if term not in postings}
         spans = {term: span for term, span in missing.items() if span}
         contents = (yield [span.part() for span in spans.values()]) if spans else []
@@ -211,6 +235,7 @@ class StoredVocabulary:
         return _Span(shard, int(table[row, 1]), stop, int(table[row, 2]))
 
     def _remember(self, postings: dict[int, NDArray[np.void]]) -> None:
-        self._cache |= postings
-        while sum(array.nbytes for array in self._cache.values()) > CACHED_POSTINGS_BYTES:
-            self._cache.pop(next(iter(self._cache)))
+        with self._cache_lock:
+            self._cache |= postings
+            while sum(array.nbytes for array in self._cache.values()) > CACHED_POSTINGS_BYTES:
+                self._cache.pop(next(iter(self._cache)))

@@ -131,8 +131,8 @@ class Matrix:
         if kind in ("codes", "bits"):
             self._words[:, start:stop] = _to_words(_signs(rows) if kind == "codes" else rows)
 
-    def append(self, arrays: Mapping[str, NDArray[Any]]) -> None:
-        """Add rows, as `quantize` returns them."""
+    def appended(self, arrays: Mapping[str, NDArray[Any]]) -> Matrix:
+        """Make a matrix with more rows, as `quantize` returns them; this one stays unchanged."""
         start = len(self)
         count = len(next(iter(arrays.values())))
         larger = Matrix(self.precision, self.dim, start + count)
@@ -141,7 +141,7 @@ class Matrix:
         larger._words[:, :start] = self._words
         for kind, array in arrays.items():
             larger.fill(kind, start, array)
-        self._arrays, self._words = larger._arrays, larger._words
+        return larger
 
     def take(self, rows: Rows) -> dict[str, NDArray[Any]]:
         """Return rows as they are stored, by kind."""

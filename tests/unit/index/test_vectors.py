@@ -75,9 +75,9 @@ def test_a_zero_vector_is_stored() -> None:
 @pytest.mark.parametrize("precision", PRECISIONS)
 def test_rows_are_taken_as_they_were_stored(precision: Any) -> None:
     arrays = quantize(unit_vectors(9, 100), precision)
-    matrix = Matrix(precision, 100)
-    matrix.append({kind: array[:4] for kind, array in arrays.items()})
-    matrix.append({kind: array[4:] for kind, array in arrays.items()})
+    first = Matrix(precision, 100).appended({kind: array[:4] for kind, array in arrays.items()})
+    matrix = first.appended({kind: array[4:] for kind, array in arrays.items()})
+    assert (len(first), len(matrix)) == (4, 9)
     rows = np.array([8, 0, 4])
     for kind, array in matrix.take(rows).items():
         assert (array == arrays[kind][rows]).all()

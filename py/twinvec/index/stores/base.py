@@ -76,16 +76,8 @@ class Part:
 Steps: TypeAlias = Generator[list[Part], list[bytes], T]
 
 
-class Store(Protocol):
-    """The files of one index."""
-
-    def expect(self, total: int, hashes: Sequence[str]) -> None:
-        """Start counting bytes for progress.
-
-        Args:
-            total: bytes of the whole shards that will be read.
-            hashes: SHA-256 of all shards of the index; cached files with other hashes are outdated.
-        """
+class Reads(Protocol):
+    """Reads of the files of one index."""
 
     def read(self, parts: Sequence[Part]) -> list[bytes]:
         """Read parts, and verify those that are whole shards.
@@ -99,6 +91,18 @@ class Store(Protocol):
 
     async def aread(self, parts: Sequence[Part]) -> list[bytes]:
         """Do the same as `read` without blocking the event loop."""
+
+
+class Store(Reads, Protocol):
+    """The files of one index."""
+
+    def expect(self, total: int, hashes: Sequence[str]) -> None:
+        """Start counting bytes for progress.
+
+        Args:
+            total: bytes of the whole shards that will be read.
+            hashes: SHA-256 of all shards of the index; cached files with other hashes are outdated.
+        """
 
 
 class ByteCounter:
@@ -119,7 +123,7 @@ class ByteCounter:
             self._progress(min(self._read, self._total), self._total)
 
 
-def drive(steps: Steps[T], store: Store | None) -> T:
+def drive(steps: Steps[T], store: Reads | None) -> T:
     """Run a generator to its end with blocking reads; without a store, reads give nothing.
 
     The generator receives the errors of the store, where it read.
@@ -139,7 +143,7 @@ def drive(steps: Steps[T], store: Store | None) -> T:
             return result
 
 
-async def adrive(steps: Steps[T], store: Store | None) -> T:
+async def adrive(steps: Steps[T], store: Reads | None) -> T:
     """Do the same as `drive` without blocking the event loop."""
     with closing(steps):
         try:
