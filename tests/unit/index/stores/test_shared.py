@@ -11,7 +11,7 @@ import pytest
 
 from conftest import finish
 from twinvec.errors import DownloadError
-from twinvec.index.format import Shard
+from twinvec.index.manifest import Shard
 from twinvec.index.stores.base import Part
 from twinvec.index.stores.shared import SharedReads
 
