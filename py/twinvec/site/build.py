@@ -144,5 +144,5 @@ def _write_files(
         file.unlink()
     _, info = next(iter(models.values()))
     paths = [file.relative_to(out).as_posix() for file in files]
-    components = {path: component_of(path, info.name) for path in paths}
+    components = {path: component_of(path) for path in paths}
     write_manifest(out, components, site_components(web, info))

@@ -6,6 +6,7 @@ import json
 from fnmatch import fnmatchcase
 from importlib.metadata import version
 from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import quote
 
 from twinvec.catalog.pins import PINS, UNKNOWN_LICENSE
 from twinvec.errors import TwinvecError
@@ -28,11 +29,11 @@ COMPONENT_FILES = {
     "runtime/tokenizers/*": "web-tokenizers",
     "runtime/*": "twinvec",  # its archive, and the collected licenses
     "models/manifest.json": "twinvec",
+    "models/*": "model",
     "workers/*": "twinvec",
     "*.js": "twinvec",
 }
-"""Pattern of paths in a site -> component; the first match counts. The model's are not here."""
-
+"""Pattern of paths in a site -> component; the first match counts."""
 
 _NUMPY_LICENSE = "BSD-3-Clause AND 0BSD AND MIT AND Zlib AND CC0-1.0"  # as its wheel states
 
@@ -83,25 +84,20 @@ def site_components(web: Path, info: ModelInfo) -> dict[str, Component]:
         name: component._replace(license_text=license_text(name))
         for name, component in components.items()
     }
-    return texts | {info.name: _model(info)}
+    return texts | {"model": _model(info)}
 
 
-def component_of(path: str, model: str) -> str:
-    """Return the component that a file belongs to, compressed or not.
-
-    Args:
-        path: path in the site.
-        model: name of the site's model.
+def component_of(path: str) -> str:
+    """Return the component of a file of a site, compressed or not.
 
     Raises:
         TwinvecError: the file belongs to none.
     """
     plain = path.removesuffix(".br")
-    matches = (name for pattern, name in COMPONENT_FILES.items() if fnmatchcase(plain, pattern))
-    component = model if plain.startswith(f"models/{model}/") else next(matches, None)
-    if component is None:
-        raise TwinvecError(f"{path} belongs to no component; add it to COMPONENT_FILES")
-    return component
+    for pattern, component in COMPONENT_FILES.items():
+        if fnmatchcase(plain, pattern):
+            return component
+    raise TwinvecError(f"{path} belongs to no component; add it to COMPONENT_FILES")
 
 
 def _npm(web: Path, package: str) -> tuple[str, str]:
@@ -116,6 +112,6 @@ def _model(info: ModelInfo) -> Component:
     known_license = pin.license if pin else UNKNOWN_LICENSE
     text = license_text("twinvec") if known_license == "Apache-2.0" else ""  # twinvec's own
     if info.revision is None:  # a folder on this computer
-        return Component("", f"pkg:generic/{info.name}", known_license, text)
-    origin = f"pkg:huggingface/{info.name}@{info.revision}"
+        return Component("", f"pkg:generic/{quote(info.name)}", known_license, text)
+    origin = f"pkg:huggingface/{quote(info.name)}@{quote(info.revision)}"
     return Component(info.revision, origin, known_license, text)

@@ -57,13 +57,14 @@ def _component(name: str, facts: SiteComponent, hashes: Mapping[str, str]) -> Co
         facts: its entry in the manifest.
         hashes: path of each of its files -> SHA-256.
     """
-    is_model = any(path.startswith(f"models/{name}/") for path in hashes)
+    purl = PackageURL.from_string(facts.origin)
+    is_model = name == "model"
     stated = [] if facts.license == UNKNOWN_LICENSE else [facts.license]
     return Component(
-        name=name,
+        name=purl.name if is_model else name,
         version=facts.version or None,
         type=ComponentType.MACHINE_LEARNING_MODEL if is_model else ComponentType.LIBRARY,
-        purl=PackageURL.from_string(facts.origin),
+        purl=purl,
         licenses=map(LicenseFactory().make_from_string, stated),
         bom_ref=name,
         components=(

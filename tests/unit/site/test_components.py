@@ -29,18 +29,18 @@ def info(tmp_path: Path) -> ModelInfo:
         ("runtime/pyodide/python_stdlib.zip.br", "cpython"),
         ("runtime/pyodide/pyodide.asm.wasm", "pyodide"),
         *((f"runtime/{path}", "onnxruntime-web") for path in WEBGPU_FILES),
-        ("models/mine/config.json", "mine"),
+        ("models/mine/config.json", "model"),
         ("models/manifest.json", "twinvec"),
         ("workers/python.js", "twinvec"),
     ],
 )
 def test_a_file_belongs_to_a_component(path: str, component: str) -> None:
-    assert component_of(path, "mine") == component
+    assert component_of(path) == component
 
 
 def test_a_file_of_no_component_is_an_error() -> None:
     with pytest.raises(TwinvecError, match=r"page\.html belongs to no component"):
-        component_of("page.html", "mine")
+        component_of("page.html")
 
 
 def test_the_version_of_python_is_the_one_that_runs() -> None:
@@ -51,9 +51,9 @@ def test_the_version_of_python_is_the_one_that_runs() -> None:
 
 
 def test_a_model_has_its_origin_and_license(info: ModelInfo) -> None:
-    local = site_components(WEB, info)[info.name]
-    assert (local.origin, local.license) == (f"pkg:generic/{info.name}", "NOASSERTION")
+    local = site_components(WEB, replace(info, name="my model@home"))["model"]
+    assert (local.origin, local.license) == ("pkg:generic/my%20model%40home", "NOASSERTION")
     pinned = replace(info, name="sentence-transformers/all-MiniLM-L6-v2", revision="abc")
-    component = site_components(WEB, pinned)[pinned.name]
+    component = site_components(WEB, pinned)["model"]
     assert component.origin == "pkg:huggingface/sentence-transformers/all-MiniLM-L6-v2@abc"
     assert component.license == "Apache-2.0"

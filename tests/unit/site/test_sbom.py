@@ -17,7 +17,8 @@ def test_it_is_valid_and_lists_every_file() -> None:
     assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(text) is None
     components = {entry["name"]: entry for entry in json.loads(text)["components"]}
     listed = read_manifest(DIST)
-    assert set(components) == set(listed.components)
+    assert set(components) == {*listed.components, "all-MiniLM-L6-v2"} - {"model"}
+    assert components["all-MiniLM-L6-v2"]["type"] == "machine-learning-model"
     hashes = {
         file["name"]: file["hashes"][0]["content"]
         for entry in components.values()
