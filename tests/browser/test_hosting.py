@@ -43,8 +43,8 @@ def test_the_page_asks_no_other_origin_either(browser: Browser) -> None:
 @pytest.mark.parametrize(
     ("missing", "message"),
     [
-        ("workers/python.js", "workers/python.js could not be loaded. Reload the page."),
-        ("workers/session.js", "workers/session.js could not be loaded. Reload the page."),
+        ("workers/python.js", "workers/python.js could not be loaded. Reload the page"),
+        ("workers/session.js", "workers/session.js could not be loaded. Reload the page"),
         ("runtime/pyodide/pyodide.asm.wasm", 'the step "pyodide" failed'),
         ("runtime/pyodide/python_stdlib.zip", 'the step "pyodide" failed'),
         ("runtime/twinvec.zip", "runtime/twinvec.zip: the server answered 404"),

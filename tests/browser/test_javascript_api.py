@@ -196,6 +196,21 @@ def test_cos_sim_and_dot(tab: Tab) -> None:
             "TypeError",
             "k must be a whole number >= 1, not 0",
         ),
+        (
+            "extractor.createIndex().then((i) => i.add('x', { metadata: [nested(101)] }))",
+            "TypeError",
+            "metadata is nested deeper than 100 levels",
+        ),
+        (
+            "extractor.createIndex().then((i) => i.search('x', { filter: nested(100_000) }))",
+            "TypeError",
+            "filter is nested deeper than 100 levels",
+        ),
+        (
+            "extractor.createIndex().then((i) => i.add('x', { metadata: [() => {}] }))",
+            "TypeError",
+            "the arguments of add cannot be sent to a worker: DataCloneError",
+        ),
         ("extractor('x', { prompt: 5 })", "TypeError", "prompt must be a str, not int"),
         (
             "twinvec.pipeline('feature-extraction', null, { max_length: 10.5 })",
@@ -227,6 +242,9 @@ def test_cos_sim_and_dot(tab: Tab) -> None:
     ],
 )
 def test_wrong_calls(tab: Tab, call: str, name: str, message: str) -> None:
+    tab.page.evaluate(
+        "globalThis.nested = (n) => { let o = 1; while (n-- > 0) o = { o }; return o; }; 0"
+    )
     error = rejection(tab, call)
     assert error[0] == name
     assert message in error[1]

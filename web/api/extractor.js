@@ -87,7 +87,11 @@ async function embed(worker, texts, options) {
   const precision = quantize ? (checked.precision ?? "binary") : "float32";
   const params = { texts: asList(texts), prompt, pooling, normalize, precision };
   const { progress_callback: onProgress = () => {}, signal } = checked;
-  const { dims, data } = await worker.request("embed", params, { onProgress, signal });
+  const { dims, data } = await worker.request("embed", params, {
+    onProgress,
+    signal,
+    inTurn: true,
+  });
   return new Tensor([...dims], data);
 }
 

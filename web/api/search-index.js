@@ -6,7 +6,7 @@
  * @import { Client } from "../wire/client.js"
  */
 
-import { asList, checkCount, checkOptions } from "./options.js";
+import { asList, checkCount, checkNesting, checkOptions } from "./options.js";
 
 /**
  * An index that Python holds in the worker.
@@ -60,9 +60,10 @@ export class SearchIndex {
       "signal",
     ]);
     const { ids, metadata, progress_callback: onProgress = () => {}, signal } = checked;
+    checkNesting("metadata", metadata);
     const params = { handle: this.#openHandle(), texts: asList(texts), ids, metadata };
     const { truncated, size } = await this.#inTurn(() =>
-      this.#worker.request("add", params, { onProgress, signal }),
+      this.#worker.request("add", params, { onProgress, signal, inTurn: true }),
     );
     this.size = size;
     return { truncated };
@@ -145,7 +146,13 @@ export class SearchIndex {
     if (typeof query !== "string") {
       throw new TypeError("query must be a string; to search for a vector, call searchVector");
     }
-    const params = { handle: this.#openHandle(), query, k: checkCount(k), filter, mode };
+    const params = {
+      handle: this.#openHandle(),
+      query,
+      k: checkCount(k),
+      filter: checkNesting("filter", filter),
+      mode,
+    };
     return this.#worker.request("search", params);
   }
 
@@ -161,7 +168,12 @@ export class SearchIndex {
     if (!(vector instanceof Float32Array)) {
       throw new TypeError("vector must be a Float32Array; to search for a text, call search");
     }
-    const params = { handle: this.#openHandle(), vector, k: checkCount(k), filter };
+    const params = {
+      handle: this.#openHandle(),
+      vector,
+      k: checkCount(k),
+      filter: checkNesting("filter", filter),
+    };
     return this.#worker.request("searchVector", params);
   }
 

@@ -15,6 +15,15 @@ export function namedError(name, message) {
 }
 
 /**
+ * Recognise an error after which the memory of a WebAssembly module is in an undefined state.
+ *
+ * @param {unknown} error
+ */
+export function isTrap(error) {
+  return error instanceof WebAssembly.RuntimeError || error instanceof RangeError;
+}
+
+/**
  * @param {ErrorData} data
  * @returns {Error}
  */

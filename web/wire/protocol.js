@@ -53,6 +53,9 @@
  *   | { id: number, error: ErrorData }
  *   | { id: number, progress: Progress }} Reply
  *   Any number of `progress`, then one `value` or `error`.
+ *
+ * @typedef {{ lock: string } | { ended: string }} Notice
+ *   Of the worker itself: the lock that it holds for as long as it lives, and why it ends.
  */
 
 export {};

@@ -1,7 +1,7 @@
 /**
  * The answering end of a worker's wire; `Client` is the asking end.
  *
- * @import { Methods, Reply, Request } from "./protocol.js"
+ * @import { Methods, Notice, Reply, Request } from "./protocol.js"
  * @import { Progress } from "./types.js"
  */
 
@@ -27,6 +27,8 @@ import { errorToData } from "./errors.js";
 export function serve(handlers) {
   /** @type {Map<number, AbortController>} */
   const running = new Map();
+  holdLock();
+  self.onmessageerror = () => endWorker("it received a message that cannot be read");
   self.onmessage = async ({ data }) => {
     if ("abort" in data) {
       running.get(data.abort)?.abort();
@@ -50,4 +52,28 @@ export function serve(handlers) {
       running.delete(id);
     }
   };
+}
+
+/**
+ * End this worker, and say why. All of its requests are rejected.
+ *
+ * @param {string} reason
+ */
+export function endWorker(reason) {
+  self.postMessage(/** @type {Notice} */ ({ ended: reason }));
+  self.close();
+}
+
+/**
+ * Hold a lock for as long as this worker lives: no event reports the end of a worker, but browsers
+ * release its locks. On plain HTTP there are no locks.
+ */
+function holdLock() {
+  const lock = `twinvec worker ${Math.random()}`;
+  navigator.locks
+    ?.request(lock, () => {
+      self.postMessage(/** @type {Notice} */ ({ lock }));
+      return new Promise(() => {});
+    })
+    .catch(() => {}); // a document without an origin has none either
 }

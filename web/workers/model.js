@@ -21,7 +21,7 @@ const RUNTIMES = { wasm: "onnxruntime-web", webgpu: "onnxruntime-webgpu" };
  *   site's first model and the model's first dtype unless given
  * @param {Report} report
  * @returns {Promise<{ model: LoadedModel, settle: () => Promise<void> }>}  the model, which can embed
- *   with one session; `settle` opens the other sessions, then keeps the files
+ *   with one session; `settle` keeps the files, then opens the other sessions
  */
 export async function openModel(base, { name, dtype: requestedDtype, device }, report) {
   const step = { name: "runtime", file: RUNTIMES[device] };
@@ -51,8 +51,9 @@ export async function openModel(base, { name, dtype: requestedDtype, device }, r
   const pool = new SessionPool(session);
   const model = new LoadedModel({ info, dtype, device, tokenizer, opened, pool, count });
   const settle = async () => {
-    const last = await pool.grow(count, start, opened.weights);
-    await keepFiles(base, models, weights, last);
+    // First: a phone may end this page when further sessions open, and has the files next time.
+    await keepFiles(base, models, weights, opened.weights);
+    await pool.grow(count, start, opened.weights);
   };
   return { model, settle };
 }
@@ -109,6 +110,8 @@ export class LoadedModel {
     this.outputNames = opened.outputNames;
     this.onnxruntime = opened.version;
     this.sessionCount = count;
+    /** Resolves to the reason when all sessions have ended. */
+    this.whenEnded = pool.whenEnded;
     this.#pool = pool;
   }
 

@@ -9,6 +9,7 @@
 
 import { StoredIndexFiles } from "../storage/stored-index.js";
 import { errorFromData } from "../wire/errors.js";
+import { endWorker } from "../wire/server.js";
 import { bootPython } from "./boot-python.js";
 import { RemoteIndexFiles } from "./remote-index.js";
 
@@ -40,6 +41,9 @@ export class PythonHost {
    */
   async boot(base, report) {
     this.#pyodide = await bootPython(base, this.#module, report);
+    // After it, Pyodide answers nothing more. Its own API has no event for that.
+    const { _api } = /** @type {any} */ (this.#pyodide);
+    _api.on_fatal = (/** @type {unknown} */ error) => endWorker(`Python stopped (${error})`);
   }
 
   get pyodide() {

@@ -7,7 +7,7 @@
  */
 
 import { store } from "../storage/stored-index.js";
-import { serve } from "../wire/server.js";
+import { endWorker, serve } from "../wire/server.js";
 import { openModel } from "./model.js";
 import { filesIn, removeFolder, temporaryPath } from "./python-files.js";
 import { PythonHost, STORED } from "./python-host.js";
@@ -24,13 +24,16 @@ const handlers = {
       const opening = openModel(folder, { name, dtype, device }, report);
       const [{ model, settle }] = await Promise.all([opening, booting]);
       try {
-        return { versions: await host.open(model, options), settle };
+        return { model, settle, versions: await host.open(model, options) };
       } catch (error) {
         model.dispose();
         throw error;
       }
     };
-    const { versions, settle } = await (device === "webgpu" ? openOnGpu(open) : open(device));
+    const { model, settle, versions } = await (device === "webgpu"
+      ? openOnGpu(open)
+      : open(device));
+    model.whenEnded.then(({ message }) => endWorker(message));
     settle().catch(console.warn); // the first session works without the others
     return { value: versions };
   },

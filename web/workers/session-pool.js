@@ -12,25 +12,35 @@ const MAX_SESSIONS = 4;
 
 /** A queue of runs in front of the sessions; each session does one run at a time. */
 export class SessionPool {
-  /** @type {Session[]} */
-  #sessions;
+  /** @type {Set<Session>} */
+  #sessions = new Set();
   /**
-   * Sessions without a run.
+   * Sessions without a run; the last one used is the next.
    *
    * @type {Session[]}
    */
-  #idle;
+  #idle = [];
   /**
    * Runs without a session, oldest first.
    *
    * @type {{ resolve: (session: Session) => void, reject: (error: Error) => void }[]}
    */
   #waiting = [];
+  /** @type {(reason: Error) => void} */
+  #resolveEnd = () => {};
+  /**
+   * Resolves to the reason when the last session has ended.
+   *
+   * @type {Promise<Error>}
+   */
+  whenEnded = new Promise((resolve) => (this.#resolveEnd = resolve));
+  /** @type {Error | undefined} */
+  #ended;
 
   /** @param {Session} session  the first one, opened already */
   constructor(session) {
-    this.#sessions = [session];
-    this.#idle = [session];
+    this.#join(session);
+    this.#release(session);
   }
 
   /**
@@ -39,23 +49,20 @@ export class SessionPool {
    * @param {number} count  of all sessions
    * @param {() => Session} start
    * @param {Weights[]} weights  of the first session
-   * @returns {Promise<Weights[]>}  of the last one
    */
   async grow(count, start, weights) {
-    while (this.#sessions.length < count) {
+    for (let opened = 1; opened < count && !this.#ended; opened++) {
       const session = start();
-      this.#sessions.push(session);
+      this.#join(session);
       try {
         const transfer = weights.map(({ data }) => data.buffer);
         ({ weights } = await session.request("open", { weights }, { transfer }));
+        this.#release(session);
       } catch (error) {
         session.terminate();
         throw error;
-      } finally {
-        this.#release(session);
       }
     }
-    return weights;
   }
 
   /**
@@ -79,27 +86,39 @@ export class SessionPool {
     for (const session of this.#sessions) session.terminate();
   }
 
+  /** @param {Session} session */
+  #join(session) {
+    this.#sessions.add(session);
+    session.whenEnded.then((reason) => this.#drop(session, reason));
+  }
+
   /** @returns {Promise<Session>} */
   #acquire() {
+    if (this.#ended) return Promise.reject(this.#ended);
     const session = this.#idle.pop();
     if (session) return Promise.resolve(session);
-    return new Promise((resolve, reject) => {
-      this.#waiting.push({ resolve, reject });
-      this.#rejectIfAllEnded();
-    });
+    return new Promise((resolve, reject) => this.#waiting.push({ resolve, reject }));
   }
 
   /** @param {Session} session */
   #release(session) {
-    if (session.ended) this.#rejectIfAllEnded();
-    else if (this.#waiting[0]) this.#waiting.shift()?.resolve(session);
+    if (session.ended) return;
+    const next = this.#waiting.shift();
+    if (next) next.resolve(session);
     else this.#idle.push(session);
   }
 
-  #rejectIfAllEnded() {
-    if (this.#sessions.some(({ ended }) => !ended)) return;
-    const reason = new Error(`no session is left: ${this.#sessions[0]?.ended?.message}`);
-    for (const { reject } of this.#waiting.splice(0)) reject(reason);
+  /**
+   * @param {Session} session  one that has ended
+   * @param {Error} reason
+   */
+  #drop(session, reason) {
+    this.#sessions.delete(session);
+    this.#idle = this.#idle.filter((idle) => idle !== session);
+    if (this.#sessions.size > 0) return;
+    this.#ended = new Error(`no session is left: ${reason.message}`);
+    for (const { reject } of this.#waiting.splice(0)) reject(this.#ended);
+    this.#resolveEnd(this.#ended);
   }
 }
 

@@ -11,8 +11,8 @@
  */
 
 import { fetchVerified } from "../storage/download.js";
-import { namedError } from "../wire/errors.js";
-import { serve } from "../wire/server.js";
+import { isTrap, namedError } from "../wire/errors.js";
+import { endWorker, serve } from "../wire/server.js";
 
 /** An ONNX model that has a single `Identity`. */
 const SMALLEST_MODEL =
@@ -93,7 +93,7 @@ class SessionHost {
     const feeds = Object.fromEntries(
       Object.entries(inputs).map(([name, data]) => [name, new ort.Tensor("int64", data, dims)]),
     );
-    const tensor = (await this.#session.run(feeds, [output]))[output];
+    const tensor = (await this.#session.run(feeds, [output]).catch(endAfterTrap))[output];
     if (!(tensor?.data instanceof Float32Array)) throw new Error(`${output} is not float32`);
     const data = /** @type {Float32Array<ArrayBuffer>} */ (tensor.data);
     return { value: { dims: tensor.dims, data }, transfer: [data.buffer] };
@@ -106,6 +106,17 @@ class SessionHost {
 }
 
 serve(/** @type {Handlers<SessionMethods>} */ (new SessionHost()));
+
+/**
+ * End this worker if WebAssembly trapped or ran out of memory: its state is undefined from then on.
+ *
+ * @param {unknown} error
+ * @returns {never}
+ */
+function endAfterTrap(error) {
+  if (isTrap(error)) endWorker(`ONNX Runtime stopped (${error})`);
+  throw error;
+}
 
 /**
  * Load and compile ONNX Runtime, before the weights arrive: it takes more than half a second.

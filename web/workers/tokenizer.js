@@ -6,6 +6,8 @@
 
 import { keep } from "../storage/cache.js";
 import { fetchVerified } from "../storage/download.js";
+import { isTrap } from "../wire/errors.js";
+import { endWorker } from "../wire/server.js";
 
 /**
  * @param {URL} base  folder of the site's files
@@ -26,6 +28,13 @@ export async function openTokenizer(base, file, report) {
   const tokenizer = await Tokenizer.fromJSON(new TextEncoder().encode(JSON.stringify(core)).buffer);
   return {
     postProcessor: JSON.stringify(post_processor ?? null),
-    encode: (/** @type {string} */ text) => tokenizer.encode(text),
+    encode: (/** @type {string} */ text) => {
+      try {
+        return tokenizer.encode(text);
+      } catch (error) {
+        if (isTrap(error)) endWorker(`the tokenizer stopped (${error})`);
+        throw error;
+      }
+    },
   };
 }
