@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import multiprocessing
+import os
+import signal
 import threading
+import time
+import traceback
+import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -16,7 +22,9 @@ import pytest
 
 from conftest import finish
 from indexes import DIM, FINGERPRINT
-from twinvec import Index, normalize
+from synthetic import write_tiny
+from twinvec import Embedder, Index, InferenceError, normalize
+from twinvec.convert.folder import convert_folder
 
 THREADS = 8
 ROUNDS = 40
@@ -175,3 +183,158 @@ def test_first_searches_of_many_threads(location: str) -> None:
     at_once(200, search)
     assert all(found[number] == found[number % 7] for number in range(200))
     assert len(Counting.requests) < 200
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("model")
+    return convert_folder(write_tiny(folder / "source"), folder / "tiny")
+
+
+LINES = [f"word{number % 49 + 1} word{number * 7 % 49 + 1}" for number in range(200)]
+
+
+def test_one_embedder_in_many_threads(model: Path) -> None:
+    embedder = Embedder.from_pretrained(model, max_length=1)
+    expected = embedder.encode(LINES)
+    already = embedder.truncated
+
+    def encode(_: int) -> None:
+        assert np.array_equal(embedder.encode(LINES), expected)
+
+    at_once(THREADS, encode)
+    assert embedder.truncated == already + THREADS * len(LINES)
+    embedder.close()
+
+
+CHILD_SECONDS = 30
+
+
+def status_of_child(work: Callable[[], object]) -> int:
+    """Fork, and return the child's exit status; a child that hangs is ended."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of forks beside threads
+        child = os.fork()
+    if not child:
+        try:
+            work()
+        except BaseException:
+            traceback.print_exc()
+            os._exit(1)
+        os._exit(0)
+    deadline = time.monotonic() + CHILD_SECONDS
+    while time.monotonic() < deadline:
+        pid, status = os.waitpid(child, os.WNOHANG)
+        if pid:
+            return status
+        time.sleep(0.002)
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    raise AssertionError("the child hangs")
+
+
+needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")
+
+
+@needs_fork
+def test_a_forked_child_encodes_and_closes(model: Path) -> None:
+    embedder = Embedder.from_pretrained(model)
+    expected = embedder.encode(LINES)
+
+    def encode() -> None:
+        assert np.array_equal(embedder.encode(LINES), expected)
+        assert np.array_equal(finish(embedder.aencode(LINES)), expected)
+        embedder.close()
+
+    assert status_of_child(encode) == 0
+    assert np.array_equal(embedder.encode(LINES), expected)
+    assert status_of_child(embedder.close) == 0
+    embedder.close()
+
+
+@needs_fork
+def test_processes_of_a_pool_encode(model: Path) -> None:
+    embedder = Embedder.from_pretrained(model)
+    expected = embedder.encode(LINES)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        with multiprocessing.get_context("fork").Pool(2, _remember, (embedder,)) as pool:
+            batches = pool.map_async(_encode, [LINES[:100], LINES[100:]]).get(CHILD_SECONDS)
+    assert np.array_equal(np.concatenate(batches), expected)
+    embedder.close()
+
+
+inherited: list[Embedder] = []
+
+
+def _remember(embedder: Embedder) -> None:
+    inherited.append(embedder)
+
+
+def _encode(texts: list[str]) -> Any:
+    return inherited[-1].encode(texts)
+
+
+@needs_fork
+def test_children_of_a_process_that_is_encoding(model: Path) -> None:
+    embedder = Embedder.from_pretrained(model)
+    expected = embedder.encode(LINES)
+    stop = threading.Event()
+
+    def go_on() -> None:
+        while not stop.is_set():
+            embedder.encode(LINES)
+
+    def encode() -> None:
+        assert np.array_equal(embedder.encode(LINES), expected)
+
+    with ThreadPoolExecutor(2) as pool:
+        runs = [pool.submit(go_on) for _ in range(2)]
+        try:
+            assert [status_of_child(encode) for _ in range(20)] == [0] * 20
+        finally:
+            stop.set()
+        for run in runs:
+            run.result()
+    embedder.close()
+
+
+@needs_fork
+def test_a_call_during_which_a_process_forks_ends_in_the_child(model: Path) -> None:
+    embedder = Embedder.from_pretrained(model)
+
+    def go_on() -> None:
+        with pytest.raises(InferenceError, match="forked during the call"):
+            list(outputs)
+
+    outputs = embedder.pipeline.session.run(embedder.pipeline.runs(LINES))
+    for done, _ in enumerate(outputs):
+        if done == 3:
+            assert status_of_child(go_on) == 0
+            break
+    outputs.close()
+    embedder.close()
+
+
+def encode_on(embedder: Embedder, expected: Any) -> None:
+    for _ in range(10_000):
+        assert np.array_equal(embedder.encode(LINES), expected)
+
+
+def test_closing_waits_for_runs_and_refuses_later_ones(model: Path) -> None:
+    for _ in range(20):
+        embedder = Embedder.from_pretrained(model)
+        expected = embedder.encode(LINES)
+
+        def work(number: int, embedder: Embedder = embedder, expected: Any = expected) -> None:
+            if number == 0:
+                time.sleep(0.005)
+                embedder.close()
+                return
+            with pytest.raises(InferenceError, match="this embedder was closed"):
+                encode_on(embedder, expected)
+
+        at_once(5, work)
+        with pytest.raises(InferenceError, match="this embedder was closed"):
+            finish(embedder.aencode(LINES))
+        embedder.close()

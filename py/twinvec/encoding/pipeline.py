@@ -14,6 +14,7 @@ from collections.abc import Callable
 from contextlib import aclosing, closing
 from dataclasses import dataclass, field
 from functools import partial
+from threading import Lock
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
@@ -69,6 +70,7 @@ class Pipeline:
         self.tokenizer = Tokenizer(core, max_length)
         self.truncated = 0
         self._hidden_size, self._model = hidden_size, model
+        self._lock = Lock()
         if session.hidden_size not in (None, hidden_size):
             raise _wrong_size(model, f"vectors of length {session.hidden_size}", hidden_size)
 
@@ -206,8 +208,10 @@ class Pipeline:
         return call.vectors
 
     def _count_truncated(self) -> None:
-        self.truncated += 1
-        if self.truncated == 1:
+        with self._lock:
+            self.truncated += 1
+            is_first = self.truncated == 1
+        if is_first:
             warnings.warn(
                 f"a text is longer than {self.tokenizer.max_length} tokens and loses its tail. "
                 "Split such texts into passages; count_tokens measures them. This warning is shown "

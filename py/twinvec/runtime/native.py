@@ -7,6 +7,7 @@ import json
 import os
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -53,7 +54,8 @@ class NativeTokenizer:
 class NativeSession:
     """One single-threaded ONNX Runtime session, called from a pool of threads.
 
-    ONNX Runtime releases the GIL during a run, so runs of one text each use all cores.
+    ONNX Runtime releases the GIL during a run, so runs of one text each use all cores. Several
+    threads may use a session at once, and so may the children that a process forks.
     """
 
     def __init__(self, file: Path) -> None:
@@ -73,13 +75,18 @@ class NativeSession:
         workers = os.cpu_count() or 1
         if hasattr(os, "sched_getaffinity"):  # a container may allow fewer cores
             workers = len(os.sched_getaffinity(0))
-        self._threads = ThreadPoolExecutor(workers, thread_name_prefix="twinvec")
+        self._workers = workers
         self._ahead = 4 * workers  # enough to keep all threads busy during one long run
+        self._closed = False
+        self._make_pool()
 
     def run(self, feeds: Iterable[Feeds]) -> Generator[Outputs]:
         """Run all feeds on the pool; see `Session.run`."""
+        process = os.getpid()
         with closing(running(feeds, self._start, self._ahead)) as runs:
             for run in runs:
+                if os.getpid() != process:  # nobody works on runs that were begun before a fork
+                    raise InferenceError("this process was forked during the call; call again")
                 yield run.result()
 
     async def arun(self, feeds: Iterable[Feeds]) -> AsyncGenerator[Outputs]:
@@ -89,14 +96,32 @@ class NativeSession:
                 yield await asyncio.wrap_future(run)
 
     def close(self) -> None:
-        """End the threads and free the memory of the weights."""
+        """Wait for the runs under way, end the threads and free the memory of the weights."""
+        self._follow_fork()
+        with self._lock:
+            self._closed = True
         self._threads.shutdown()
         self._ort = None
 
+    def _make_pool(self) -> None:
+        self._process = os.getpid()
+        self._lock = Lock()
+        self._threads = ThreadPoolExecutor(self._workers, thread_name_prefix="twinvec")
+
+    def _follow_fork(self) -> None:
+        """Make a new pool in a forked process, which has none of the threads."""
+        if self._process != os.getpid():
+            self._make_pool()
+
     def _start(self, feeds: Feeds) -> Future[Outputs]:
-        if self._ort is None:
-            raise InferenceError("this embedder was closed; open the model again")
-        return self._threads.submit(self._run_feeds, feeds)
+        self._follow_fork()
+        with self._lock:
+            if self._closed:
+                raise InferenceError("this embedder was closed; open the model again")
+            try:
+                return self._threads.submit(self._run_feeds, feeds)
+            except RuntimeError as err:
+                raise InferenceError(f"no thread can be started: {err}") from err
 
     def _run_feeds(self, feeds: Feeds) -> Outputs:
         try:
