@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import zipfile
+from functools import cache
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
@@ -19,6 +20,7 @@ from twinvec.errors import DownloadError, IntegrityError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from urllib.request import OpenerDirector, Request
 
     DownloadProgress: TypeAlias = Callable[[int, int | None], object]
     """Called with the bytes received so far, and the file's size where it is known."""
@@ -83,7 +85,7 @@ class Url:
     def _save(
         self, target: Path, count: Callable[[int], None], progress: DownloadProgress | None
     ) -> None:
-        with _open(self.url, self._grace_seconds) as response, target.open("wb") as out:
+        with open_url(self.url, self._grace_seconds) as response, target.open("wb") as out:
             total = response.length  # as announced; None if unknown
             received = 0
             while (total or received) <= self._max_bytes:
@@ -100,21 +102,32 @@ class Url:
                 raise OSError(f"broke off after {received:,} of {total:,} bytes")
 
 
-def _open(url: str, timeout_seconds: float) -> Any:
-    """Request a URL; the bodies of redirects are not read."""
+def open_url(request: str | Request, timeout_seconds: float) -> Any:
+    """Request a URL; the bodies of redirects are not read.
+
+    Raises:
+        OSError, HTTPException: the server cannot be reached, or answers with an error.
+    """
     from urllib.error import HTTPError  # start-up
-    from urllib.request import HTTPRedirectHandler, build_opener
+
+    try:
+        return _opener().open(request, timeout=timeout_seconds)
+    except HTTPError as err:
+        err.close()  # the connection
+        raise
+
+
+@cache
+def _opener() -> OpenerDirector:
+    """Return an opener; to make one for HTTPS reads all certificates."""
+    from urllib.request import HTTPRedirectHandler, build_opener  # start-up
 
     class Redirects(HTTPRedirectHandler):
         def redirect_request(self, req: Any, fp: Any, *answer: Any) -> Any:
             fp.close()  # urllib would read all of it
             return super().redirect_request(req, fp, *answer)
 
-    try:
-        return build_opener(Redirects).open(url, timeout=timeout_seconds)
-    except HTTPError as err:
-        err.close()  # the connection
-        raise
+    return build_opener(Redirects)
 
 
 class Wheel:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from twinvec.atomic import locked
 from twinvec.cli.console import exit_on_interrupt, first_lines, plural
 from twinvec.cli.options import (
     ModelChoice,
@@ -134,6 +135,7 @@ def embed(
     with (
         exit_on_interrupt("Interrupted; run the same command again to resume."),
         _readable_twice(file) as copy,
+        locked(out),
     ):
         name = "stdin" if file == _STDIN else str(file)
         source = _Input(copy, name, format_, field or "text", on_error)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import os
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
+from twinvec.atomic import delete_parts, open_regular, sync_folder, write_file
 from twinvec.errors import TwinvecError
 
 if TYPE_CHECKING:
@@ -24,8 +26,11 @@ TEXTS_PER_WRITE = 256  # an interruption loses at most some seconds of work
 class VectorsFile:
     """A `.npy` file, float32 [count, dim], that is written row by row.
 
-    The unfinished file is `<out>.part`. `<out>.part.json` beside it records its inputs and the
-    number of rows on disk, so that a later run with the same inputs resumes there.
+    The unfinished file is `<out>.part`. `<out>.part.json` beside it records its inputs, the number
+    of rows on disk and a digest of both, so that a later run with the same inputs resumes there. If
+    the digest differs, the rows are damaged, and all texts are embedded again.
+
+    The caller holds the lock of `out`.
 
     Args:
         out: path of the complete file.
@@ -50,7 +55,11 @@ class VectorsFile:
         self._out, self._shape, self._inputs = out, shape, dict(inputs)
         self._state_file = out.with_name(f"{out.name}.part.json")
         self._header = _header(shape)
+        self._rows_hash = hashlib.sha256()
+        delete_parts(self._state_file)
         if self.part.exists():
+            if not self.part.is_file():
+                raise TwinvecError(f"{self.part} is no regular file; move it away")
             self._resume()
 
     def fill(
@@ -81,8 +90,9 @@ class VectorsFile:
         with self._open() as stream:
             progress(self.rows, count)
             while batch := list(islice(missing, texts_per_write)):
-                vectors = embedder.encode(batch, prompt=prompt)
-                stream.write(vectors.astype("<f4", copy=False).data)
+                vectors = embedder.encode(batch, prompt=prompt).astype("<f4", copy=False)
+                stream.write(vectors.data)
+                self._rows_hash.update(vectors.data)
                 rows = self.rows + len(batch)
                 self._save_state(stream, rows, truncated_before + embedder.truncated)
                 progress(rows, count)
@@ -92,18 +102,33 @@ class VectorsFile:
                 "run the command again"
             )
         self.part.replace(self._out)
+        sync_folder(self._out.parent)
         self._state_file.unlink(missing_ok=True)
 
     def _resume(self) -> None:
         try:
-            state = json.loads(self._state_file.read_text(encoding="utf-8"))
-        except (FileNotFoundError, ValueError):
-            state = {}
-        inputs, rows = state.get("made_of", {}), state.get("rows", 0)
-        keys = {**inputs, **self._inputs}
-        self.differing = [key for key in keys if inputs.get(key) != self._inputs.get(key)]
-        if not self.differing and self.part.stat().st_size >= self._size(rows):
-            self.rows, self.truncated = rows, state["truncated"]
+            with open_regular(self._state_file) as stream:
+                state = json.load(stream)
+            inputs, rows, truncated = state["made_of"], state["rows"], state["truncated"]
+            keys = {**inputs, **self._inputs}
+            self.differing = [key for key in keys if inputs.get(key) != self._inputs.get(key)]
+            if not self.differing:
+                self._verify(rows, truncated, state["sha256"])
+        except (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+            pass  # the record is missing or damaged: the rows are written again
+
+    def _verify(self, rows: int, truncated: int, sha256: str) -> None:
+        """Read the rows on disk, and resume after them if they are those of their record."""
+        if not 0 < rows <= self._shape[0] or self.part.stat().st_size < self._size(rows):
+            return
+        with open_regular(self.part) as stream:
+            stream.seek(len(self._header))
+            for _ in range(rows):
+                self._rows_hash.update(stream.read(self._shape[1] * 4))
+        if self._state(rows, truncated)["sha256"] == sha256:
+            self.rows, self.truncated = rows, truncated
+        else:
+            self._rows_hash = hashlib.sha256()
 
     def _open(self) -> BinaryIO:
         """Open the part after its last complete row.
@@ -123,10 +148,15 @@ class VectorsFile:
         stream.flush()
         os.fsync(stream.fileno())
         self.rows, self.truncated = rows, truncated
+        state = self._state(rows, truncated)
+        write_file(self._state_file, json.dumps(state, indent=1).encode())
+
+    def _state(self, rows: int, truncated: int) -> dict[str, Any]:
+        """Return the record of rows, with a digest of the record and the rows' content."""
         state = {"made_of": self._inputs, "rows": rows, "truncated": truncated}
-        new_file = self._state_file.with_suffix(".new")
-        new_file.write_text(json.dumps(state, indent=1), encoding="utf-8")
-        new_file.replace(self._state_file)
+        hash_ = self._rows_hash.copy()
+        hash_.update(json.dumps(state, sort_keys=True).encode())
+        return {**state, "sha256": hash_.hexdigest()}
 
     def _size(self, rows: int) -> int:
         return len(self._header) + rows * self._shape[1] * 4

@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from twinvec.index.format import check_digest
+from twinvec.errors import IndexFormatError
+from twinvec.index.format import (
+    DAMAGED,
+    MAX_NESTING,
+    check_digest,
+    check_nesting,
+    parse_json,
+)
+from twinvec.index.npy import check_starts
 from twinvec.index.stores.base import Part
 
 if TYPE_CHECKING:
@@ -46,10 +54,35 @@ def to_line(document: Document) -> bytes:
     """Write a document as a line of JSON, without the newline.
 
     Raises:
-        TypeError, ValueError: the metadata is not JSON.
+        TypeError, ValueError: the metadata is not JSON, or nested too deep.
     """
     fields = {"id": document.id, "text": document.text, "metadata": document.metadata}
-    return json.dumps(fields, allow_nan=False).encode()  # ASCII: UTF-8 has no lone surrogates
+    try:
+        line = json.dumps(fields, allow_nan=False)  # ASCII: UTF-8 has no lone surrogates
+    except RecursionError:
+        raise ValueError(f"nested deeper than {MAX_NESTING} levels") from None
+    check_nesting(line)
+    return line.encode()
+
+
+def to_numbered_line(number: int, document: Document) -> bytes:
+    """Write a document as a line of JSON.
+
+    Raises:
+        ValueError: the metadata is not JSON; the message names the document by its number.
+    """
+    try:
+        return to_line(document)
+    except (TypeError, ValueError) as err:
+        raise ValueError(f"documents[{number}]: its metadata is not JSON ({err})") from err
+
+
+def _to_document(line: bytes) -> Document:
+    document = Document(**parse_json(line))
+    for name, kind in (("id", str), ("text", str), ("metadata", dict)):
+        if not isinstance(getattr(document, name), kind):
+            raise TypeError(f"its {name} is of another type")
+    return document
 
 
 class Documents(Protocol):
@@ -86,12 +119,17 @@ class StoredDocuments:
     Args:
         shards: of kind `documents`.
         lines: of kind `lines`, uint64 [rows, 2]: where each line begins, and its digest.
+
+    Raises:
+        IndexFormatError: the lines do not follow each other.
     """
 
     def __init__(self, shards: Sequence[Shard], lines: NDArray[np.uint64]) -> None:
         self._shards = shards
         self._starts, self._digests = lines[:, 0], lines[:, 1]
         self._ends = np.cumsum([shard.rows for shard in shards], dtype=np.int64)
+        for shard, end in zip(shards, self._ends, strict=True):
+            check_starts(shard.file, self._starts[end - shard.rows : end], shard.bytes)
         self._cache: dict[int, Document] = {}
 
     def read(self, rows: Sequence[int]) -> Steps[list[Document]]:
@@ -99,6 +137,7 @@ class StoredDocuments:
 
         Raises:
             IntegrityError: a line differs from the one that was written.
+            IndexFormatError: a line is not a document.
         """
         cache = self._cache  # another thread may start a new one
         documents = {row: cache[row] for row in rows if row in cache}
@@ -117,7 +156,10 @@ class StoredDocuments:
     def _parse(self, row: int, file: str, line: bytes) -> Document:
         line = line.removesuffix(b"\n")
         check_digest(file, line, int(self._digests[row]))
-        return Document(**json.loads(line))
+        try:
+            return _to_document(line)
+        except (TypeError, ValueError) as err:
+            raise IndexFormatError(f"{file}: a document is damaged ({err}). {DAMAGED}") from err
 
     def _parts(self, rows: Iterable[int]) -> list[tuple[Part, list[int]]]:
         """Return the parts to read, each with its rows."""

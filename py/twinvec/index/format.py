@@ -178,13 +178,22 @@ def parse_json(content: bytes) -> Any:
         ValueError: it is damaged, holds NaN or infinity, or is nested deeper than `MAX_NESTING`.
     """
     text = content.decode()
+    check_nesting(text)
+    return _DECODER.decode(text)
+
+
+def check_nesting(text: str) -> None:
+    """Check how deep JSON is nested, without recursion.
+
+    Raises:
+        ValueError: deeper than `MAX_NESTING`.
+    """
     if text.count("[") + text.count("{") > MAX_NESTING:
         depth = 0
         for bracket in _BRACKET.findall(_STRING.sub("", text)):
             depth += 1 if bracket in "[{" else -1
             if depth > MAX_NESTING:
                 raise ValueError(f"nested deeper than {MAX_NESTING} levels")
-    return _DECODER.decode(text)
 
 
 def _refuse_constant(name: str) -> None:

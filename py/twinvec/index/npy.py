@@ -58,6 +58,23 @@ def from_npy(shard: Shard, content: bytes, kind: str, dim: int) -> Array:
     return array
 
 
+def check_starts(file: str, starts: Array, size: int) -> None:
+    """Check where the parts of a file start: the first at 0, each after the one before.
+
+    Args:
+        file: name for the message.
+        starts: uint64 [n].
+        size: of the file, in the unit of `starts`.
+
+    Raises:
+        IndexFormatError: they do not ascend, or exceed the file.
+    """
+    if not len(starts):
+        return
+    if starts[0] != 0 or starts[-1] >= size or not (starts[1:] > starts[:-1]).all():
+        raise IndexFormatError(f"the parts of {file} do not follow each other. {DAMAGED}")
+
+
 def _check_finite(shard: Shard, array: Array) -> None:
     """Check vectors and scales: the search compares their scores, which NaN has none."""
     if array.dtype.kind == "f":

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from twinvec.errors import IndexFormatError
 from twinvec.index.documents import MemoryDocuments, StoredDocuments
-from twinvec.index.format import vector_kinds
+from twinvec.index.format import DAMAGED, MANIFEST, vector_kinds
 from twinvec.index.npy import from_npy
 from twinvec.index.stores.base import Part, read_all
 from twinvec.index.terms import MemoryVocabulary, StoredVocabulary
@@ -65,7 +66,7 @@ class Segment:
     @classmethod
     def load(cls, manifest: Manifest) -> Steps[Segment]:
         """Read the vectors, a shard at a time, and where each document's line begins."""
-        matrix = Matrix(manifest.precision, manifest.dim, manifest.count)
+        matrix = _allocate(manifest)
         for kind in vector_kinds(manifest.precision):
             start = 0
             for shard in manifest.shards[kind]:
@@ -90,6 +91,16 @@ class Segment:
     def live_rows(self) -> NDArray[np.int64]:
         """Return the rows that are not removed."""
         return np.delete(np.arange(len(self), dtype=np.int64), self.removed)
+
+
+def _allocate(manifest: Manifest) -> Matrix:
+    try:
+        return Matrix(manifest.precision, manifest.dim, manifest.count)
+    except (MemoryError, ValueError) as err:
+        raise IndexFormatError(
+            f"{manifest.count:,} vectors of {manifest.dim} dims, as {MANIFEST} lists them, do not "
+            f"fit into memory. {DAMAGED}"
+        ) from err
 
 
 def read_documents(segments: Sequence[Segment], positions: Sequence[int]) -> Steps[list[Document]]:

@@ -21,7 +21,9 @@ from unicodedata import normalize
 
 import numpy as np
 
-from twinvec.index.format import POSTING, check_digest, row_bytes, text_digest
+from twinvec.errors import IndexFormatError
+from twinvec.index.format import DAMAGED, POSTING, check_digest, row_bytes, text_digest
+from twinvec.index.npy import check_starts
 from twinvec.index.stores.base import Part, read_all
 
 if TYPE_CHECKING:
@@ -170,6 +172,16 @@ class _Span(NamedTuple):
         return Part(self.shard, header + self.start * width, header + self.stop * width)
 
 
+def _to_postings(file: str, content: bytes, lengths: NDArray[np.uint32]) -> NDArray[np.void]:
+    """Read the postings of a term: rows ascend, and each count is at most its row's length."""
+    postings = np.frombuffer(content, POSTING)
+    rows, counts = postings["document"], postings["count"]
+    fits = (rows[1:] > rows[:-1]).all() and bool(len(rows)) and rows[-1] < len(lengths)
+    if not (fits and (counts > 0).all() and (counts <= lengths[rows]).all()):
+        raise IndexFormatError(f"postings in {file} do not fit the documents. {DAMAGED}")
+    return postings
+
+
 class StoredVocabulary:
     """Terms in a store; of the postings, only those of the terms asked for are read."""
 
@@ -197,6 +209,7 @@ class StoredVocabulary:
 
         Raises:
             IntegrityError: the bytes differ from those that were written.
+            IndexFormatError: they do not fit the documents.
         """
         table = yield from self._table()
         with self._cache_lock:
@@ -204,9 +217,10 @@ class StoredVocabulary:
         missing = {term: self._span(table, term) for term in terms if term not in postings}
         spans = {term: span for term, span in missing.items() if span}
         contents = (yield [span.part() for span in spans.values()]) if spans else []
+        lengths = yield from self.lengths()
         for (term, span), content in zip(spans.items(), contents, strict=True):
             check_digest(span.shard.file, content, span.digest)
-            postings[term] = np.frombuffer(content, POSTING)
+            postings[term] = _to_postings(span.shard.file, content, lengths)
         self._remember(postings)
         empty = np.empty(0, POSTING)
         arrays = [postings.get(term, empty) for term in terms]
@@ -218,8 +232,21 @@ class StoredVocabulary:
     def _table(self) -> Steps[NDArray[np.uint64]]:
         """Read all terms, once; uint64 [terms, 3]."""
         if self._terms is None:
-            self._terms = yield from read_all(self._manifest, "terms")
+            terms = yield from read_all(self._manifest, "terms")
+            self._check(terms)
+            self._terms = terms
         return self._terms
+
+    def _check(self, terms: NDArray[np.uint64]) -> None:
+        """Check that terms ascend, and their postings follow each other."""
+        shards = self._manifest.shards
+        start = 0
+        for term_shard, posting_shard in zip(shards["terms"], shards["postings"], strict=True):
+            stop = start + term_shard.rows
+            check_starts(posting_shard.file, terms[start:stop, 1], posting_shard.rows)
+            start = stop
+        if not (terms[1:, 0] > terms[:-1, 0]).all():
+            raise IndexFormatError(f"the terms of the index do not ascend. {DAMAGED}")
 
     def _span(self, table: NDArray[np.uint64], term: int) -> _Span | None:
         """Find the postings of a term; None if no row has it."""

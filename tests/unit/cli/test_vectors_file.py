@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
@@ -156,11 +157,52 @@ def test_a_damaged_part_starts_again(out: Path, damage: Callable[[Path, Path], N
     assert_complete(out)
 
 
-def test_the_record_keeps_its_keys(out: Path) -> None:
-    """Parts of earlier versions of twinvec are resumed."""
+@pytest.mark.parametrize("at", [80, 128, 128 + 50, 128 + 8 * DIM * 4 - 1])
+def test_a_flipped_bit_in_the_part_starts_again(out: Path, at: int) -> None:
     interrupt(opened(out, prompt=""))
-    record = json.loads((out.parent / "out.npy.part.json").read_text(encoding="utf-8"))
-    assert record == {"made_of": {"prompt": ""}, "rows": 8, "truncated": 0}
+    part = out.parent / "out.npy.part"
+    damaged = bytearray(part.read_bytes())
+    damaged[at] ^= 1
+    part.write_bytes(damaged)
+    fill(opened(out, prompt=""))
+    assert_complete(out)
+
+
+def test_every_flipped_bit_in_the_record_starts_again(out: Path) -> None:
+    interrupt(opened(out, prompt=""), [LONG, *TEXTS[1:]])
+    record = out.parent / "out.npy.part.json"
+    content = record.read_bytes()
+    for bit in range(0, len(content) * 8, 3):
+        damaged = bytearray(content)
+        damaged[bit // 8] ^= 1 << bit % 8
+        record.write_bytes(damaged)
+        assert opened(out, prompt="").rows == 0
+    record.write_bytes(content)
+    assert opened(out, prompt="").rows == 8
+
+
+@pytest.mark.parametrize("field", ["rows", "truncated", "made_of", "sha256"])
+@pytest.mark.parametrize("value", [None, -1, 10**30, 1.5, "8", [], {}, "missing"])
+def test_a_field_of_another_type_starts_again(out: Path, field: str, value: Any) -> None:
+    interrupt(opened(out, prompt=""))
+    record = out.parent / "out.npy.part.json"
+    state = {**json.loads(record.read_bytes()), field: value}
+    if value == "missing":
+        del state[field]
+    record.write_text(json.dumps(state), encoding="utf-8")
+    assert opened(out, prompt="").rows == 0
+
+
+def test_a_record_nested_deep_starts_again(out: Path) -> None:
+    interrupt(opened(out, prompt=""))
+    (out.parent / "out.npy.part.json").write_text("[" * 100_000, encoding="utf-8")
+    assert opened(out, prompt="").rows == 0
+
+
+def test_a_part_that_is_no_file_is_refused(out: Path) -> None:
+    os.mkfifo(out.parent / "out.npy.part")
+    with pytest.raises(TwinvecError, match=r"out\.npy\.part is no regular file; move it away"):
+        opened(out)
 
 
 def test_fewer_texts_than_rows_are_an_error(out: Path) -> None:

@@ -164,7 +164,11 @@ def read_all(manifest: Manifest, kind: str) -> Steps[NDArray[Any]]:
     """Read all shards of a kind into one array, a shard at a time."""
     shards = manifest.shards[kind]
     dtype, shape = columns(kind, manifest.dim)
-    array = np.empty((sum(shard.rows for shard in shards), *shape), dtype)
+    rows = sum(shard.rows for shard in shards)
+    try:
+        array = np.empty((rows, *shape), dtype)
+    except (MemoryError, ValueError) as err:
+        raise IndexFormatError(f"{rows:,} {kind} do not fit into memory. {DAMAGED}") from err
     start = 0
     for shard in shards:
         (content,) = yield [Part(shard)]

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TYPE_CHECKING
 
-from twinvec.errors import DownloadError
-from twinvec.index.stores.base import ByteCounter
+from twinvec.download import GRACE_SECONDS, in_time, open_url
+from twinvec.errors import DownloadError, IntegrityError
+from twinvec.index.format import DAMAGED
+from twinvec.index.stores.base import ByteCounter, Part
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
-    from twinvec.index.stores.base import ByteProgress, Part
+    from twinvec.index.stores.base import ByteProgress
 
-TIMEOUT_SECONDS = 30.0
 CONCURRENT_REQUESTS = 6  # as many as browsers allow
 CACHED_SHARDS = 4  # of a server that sends whole files
+READ_BYTES = 1 << 16
 
 
 class UrlStore:
@@ -28,10 +31,19 @@ class UrlStore:
     Args:
         url: address of the folder.
         progress: called with the bytes of whole shards read so far, and their total.
+        grace_seconds: time that a request may take in addition to the time of its bytes; see
+            `download.in_time`.
     """
 
-    def __init__(self, url: str, progress: ByteProgress | None = None) -> None:
+    def __init__(
+        self,
+        url: str,
+        progress: ByteProgress | None = None,
+        *,
+        grace_seconds: float = GRACE_SECONDS,
+    ) -> None:
         self._url = url.rstrip("/") + "/"
+        self._grace_seconds = grace_seconds
         self._counter = ByteCounter(progress)
         self._cache: dict[str, bytes] = {}
 
@@ -51,42 +63,80 @@ class UrlStore:
     def _read(self, part: Part) -> bytes:
         shard = part.shard
         if shard is None or part.stop is None:
-            _, content = self._get(part.file)
-            if shard:
-                shard.check(content)
-                self._counter.add(part)
+            _, content = self._get(part)
+            _check_whole(part, content)
+            self._counter.add(part)
             return content
         whole = self._cache.get(shard.file)
         if whole is None:
-            status, content = self._get(shard.file, f"bytes={part.start}-{part.stop - 1}")
-            if status == 206 and len(content) == part.stop - part.start:
+            status, content = self._get(part, f"bytes={part.start}-{part.stop - 1}")
+            if status == 206 and len(content) == part.max_bytes:
                 return content
-            whole = content if status == 200 else self._get(shard.file)[1]
-            shard.check(whole)
+            whole = content if status == 200 else self._get(Part(shard))[1]
+            _check_whole(Part(shard), whole)
             self._cache[shard.file] = whole
             for oldest in list(self._cache)[:-CACHED_SHARDS]:
                 self._cache.pop(oldest, None)
         return whole[part.start : part.stop]
 
-    def _get(self, file: str, byte_range: str | None = None) -> tuple[int, bytes]:
-        """Request a file; return the status and the body."""
+    def _get(self, part: Part, byte_range: str | None = None) -> tuple[int, bytes]:
+        """Request a file; return the status, and at most one byte more than was promised."""
         # Imported here, since Pyodide would pay for it at start-up.
         from http.client import HTTPException
         from urllib.error import HTTPError
-        from urllib.request import Request, urlopen
 
-        request = Request(self._url + file, headers={"Range": byte_range} if byte_range else {})
+        url = self._url + part.file
         try:
-            with urlopen(request, timeout=TIMEOUT_SECONDS) as response:
-                return response.status, response.read()
+            sizes = part.max_bytes, Part(part.shard).max_bytes
+            request = partial(_request, url, byte_range, sizes, self._grace_seconds)
+            return in_time(request, self._grace_seconds)
         except HTTPError as err:
             if err.code == 416:  # the file is too short: read the whole file, to report its hash
-                return self._get(file)
+                return err.code, b""
             raise DownloadError(
-                f"{self._url}{file}: the server answered {err.code}; check that the whole index "
-                "folder was uploaded"
+                f"{url}: the server answered {err.code}; check that the whole index folder was "
+                "uploaded"
             ) from err
         except (OSError, HTTPException) as err:
             raise DownloadError(
-                f"{self._url}{file} cannot be reached ({err}); check the address and the connection"
+                f"{url} cannot be reached ({err}); check the address and the connection"
             ) from err
+
+
+def _request(
+    url: str,
+    byte_range: str | None,
+    sizes: tuple[int, int],
+    timeout_seconds: float,
+    count: Callable[[int], None],
+) -> tuple[int, bytes]:
+    """Request a URL.
+
+    Args:
+        url: of the file.
+        byte_range: as in HTTP; None for the whole file.
+        sizes: promised size of the range, and of the whole file.
+        timeout_seconds: between two bytes.
+        count: called with each number of bytes received.
+    """
+    from urllib.request import Request  # as above
+
+    body = bytearray()
+    headers = {"Range": byte_range} if byte_range else {}
+    with open_url(Request(url, headers=headers), timeout_seconds) as response:
+        max_bytes = sizes[0] if response.status == 206 else sizes[1]
+        while chunk := response.read1(min(READ_BYTES, max_bytes + 1 - len(body))):
+            count(len(chunk))
+            body += chunk
+        return response.status, bytes(body)
+
+
+def _check_whole(part: Part, content: bytes) -> None:
+    """Check the whole content of a file."""
+    if part.shard is None:
+        part.check_size(len(content))
+    elif len(content) > part.shard.bytes:  # no more was read
+        sizes = f"{part.shard.bytes} bytes", f"more than {part.shard.bytes} bytes"
+        raise IntegrityError(part.file, *sizes, DAMAGED)
+    else:
+        part.shard.check(content)

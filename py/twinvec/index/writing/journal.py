@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from twinvec.atomic import open_regular
 from twinvec.errors import TwinvecError
+from twinvec.index.format import digest
 from twinvec.index.writing.text_rows import TextRows
 
 if TYPE_CHECKING:
@@ -20,14 +22,15 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _MAGIC = b"twinvec journal\n"
-HEADER_BYTES = len(_MAGIC) + 32  # the magic, then the SHA-256 of the fingerprint
+_LAYOUT = b"digest, vector, check\n"
+HEADER_BYTES = len(_MAGIC) + 32  # the magic, then the SHA-256 of layout and fingerprint
 
 
 class Journal:
     """A file of wide digests and vectors, appended to while texts are encoded.
 
-    A file with another fingerprint is overwritten. An incomplete row at its end, as a crash leaves
-    it, is ignored.
+    Each row has a digest. A damaged row, or an incomplete one at the end, is not found, so that its
+    text is encoded again. A file with another fingerprint is overwritten.
 
     Args:
         file: created with the first vectors.
@@ -35,14 +38,14 @@ class Journal:
         dim: length of a vector.
 
     Raises:
-        TwinvecError: the file exists, and twinvec did not write it.
+        TwinvecError: the file exists, and twinvec did not write it, or it cannot be read.
     """
 
     def __init__(self, file: Path, fingerprint: Mapping[str, Any], dim: int) -> None:
         self._file = file
-        self._row = np.dtype([("digest", "V16"), ("vector", "<f4", (dim,))])
+        self._row = np.dtype([("digest", "V16"), ("vector", "<f4", (dim,)), ("check", "<u8")])
         canonical = json.dumps(fingerprint, sort_keys=True).encode()
-        self._header = _MAGIC + hashlib.sha256(canonical).digest()
+        self._header = _MAGIC + hashlib.sha256(_LAYOUT + canonical).digest()
         self._stream: BinaryIO | None = None
         self.reread()
 
@@ -59,7 +62,7 @@ class Journal:
         rows = self.find(texts)
         if (rows < 0).any():
             raise KeyError(f"no vector of the text {texts[int(np.argmin(rows))]!r}")
-        vectors: NDArray[np.float32] = self._rows["vector"][rows]
+        vectors: NDArray[np.float32] = self._rows["vector"][self._whole[rows]]
         return vectors
 
     def append(self, digests: Sequence[bytes], vectors: NDArray[np.float32]) -> None:
@@ -68,6 +71,7 @@ class Journal:
         rows = np.empty(len(digests), self._row)
         rows["digest"] = [np.void(digest) for digest in digests]
         rows["vector"] = vectors
+        rows["check"] = [self._check(row) for row in rows]
         self._stream.write(rows.tobytes())
         self._stream.flush()
         os.fsync(self._stream.fileno())
@@ -75,8 +79,14 @@ class Journal:
     def reread(self) -> None:
         """Make rows that were appended available to `find` and `vectors`."""
         self._rows = self._read()
-        digests = np.ascontiguousarray(self._rows["digest"]).view("<u8").reshape(-1, 2)
+        checks = np.fromiter(map(self._check, self._rows), np.uint64, len(self._rows))
+        self._whole = np.flatnonzero(checks == self._rows["check"])
+        digests = np.ascontiguousarray(self._rows["digest"][self._whole]).view("<u8").reshape(-1, 2)
         self._texts = TextRows(digests)
+
+    def _check(self, row: np.void) -> int:
+        """Compute the digest of a row."""
+        return digest(row.tobytes()[:-8])
 
     def close(self) -> None:
         """Close the file, for another run to continue."""
@@ -100,10 +110,15 @@ class Journal:
     def _read(self) -> NDArray[np.void]:
         """Map the complete rows into memory."""
         try:
-            with self._file.open("rb") as stream:
+            with open_regular(self._file) as stream:
                 header = stream.read(HEADER_BYTES)
         except FileNotFoundError:
             header = b""
+        except OSError as err:
+            raise TwinvecError(
+                f"{self._file} cannot be read ({err.strerror}); move it away, or choose another "
+                "folder for the index"
+            ) from err
         if not _MAGIC.startswith(header[: len(_MAGIC)]):
             raise TwinvecError(
                 f"{self._file} was not written by twinvec, which keeps vectors there until the "

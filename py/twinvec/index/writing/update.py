@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import tempfile
 from contextlib import closing, contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from typing import IO, TYPE_CHECKING, Any, TypeAlias
@@ -18,7 +18,7 @@ import numpy as np
 
 from twinvec.atomic import locked, temporary_folder
 from twinvec.errors import IndexFormatError
-from twinvec.index.documents import Document
+from twinvec.index.documents import Document, to_numbered_line
 from twinvec.index.format import MANIFEST, precision_for, wide_digest
 from twinvec.index.manifest import Manifest
 from twinvec.index.stores.base import Part
@@ -114,7 +114,7 @@ def write_index(
 @contextmanager
 def _workspace(
     folder: Path, fingerprint: Mapping[str, Any], dim: int
-) -> Iterator[tuple[Journal, IO[str]]]:
+) -> Iterator[tuple[Journal, IO[bytes]]]:
     """Lock a folder's index, and open the files beside it: a journal, and one for documents."""
     part = folder.with_name(f"{folder.name}.part")
     with locked(folder), naming_full_disk(folder.parent):
@@ -122,18 +122,18 @@ def _workspace(
         with (
             closing(Journal(part, fingerprint, dim)) as journal,
             temporary_folder(folder) as temporary,
-            tempfile.TemporaryFile("w+", encoding="utf-8", dir=temporary) as spool,
+            tempfile.TemporaryFile(dir=temporary) as spool,
         ):
             yield journal, spool
 
 
 def _read_all(
-    documents: Iterable[Document], spool: IO[str], on_read: Callable[[int], object] | None
+    documents: Iterable[Document], spool: IO[bytes], on_read: Callable[[int], object] | None
 ) -> int:
     """Write documents to a temporary file, and count them."""
     count = 0
     for count, document in enumerate(documents, 1):
-        spool.write(f"{json.dumps(asdict(document))}\n")  # ASCII, since a text may be no UTF-8
+        spool.write(to_numbered_line(count - 1, document) + b"\n")
         if on_read:
             on_read(count)
     spool.flush()  # so that a full disk is reported before any text is encoded
@@ -151,7 +151,7 @@ class _Run:
     """
 
     def __init__(
-        self, spool: IO[str], journal: Journal, writer: UnlockedWriter, batch_documents: int
+        self, spool: IO[bytes], journal: Journal, writer: UnlockedWriter, batch_documents: int
     ) -> None:
         self._spool, self._journal, self._writer = spool, journal, writer
         self._batch_documents = batch_documents

@@ -11,7 +11,7 @@ import numpy as np
 
 from twinvec.atomic import locked
 from twinvec.errors import ParityWarning
-from twinvec.index.documents import Document, to_line
+from twinvec.index.documents import Document, to_numbered_line
 from twinvec.index.format import (
     check_dim,
     check_precision,
@@ -133,7 +133,9 @@ class UnlockedWriter:
 
     def add_stored(self, documents: Sequence[Document], arrays: Mapping[str, NDArray[Any]]) -> None:
         """Add documents with vectors as they are stored, by kind of shard; see `add`."""
-        lines = [_line(self._count + i, document) for i, document in enumerate(documents)]
+        lines = [
+            to_numbered_line(self._count + i, document) for i, document in enumerate(documents)
+        ]
         ids = [text_digest(document.id) for document in documents]
         self._check_ids(documents, ids)
         if not documents:
@@ -221,10 +223,3 @@ class IndexWriter(UnlockedWriter):
     ) -> None:
         with self._lock:
             super().__exit__(kind, error, trace)
-
-
-def _line(number: int, document: Document) -> bytes:
-    try:
-        return to_line(document)
-    except (TypeError, ValueError) as err:
-        raise ValueError(f"documents[{number}]: its metadata is not JSON ({err})") from err

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import struct
+import tracemalloc
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -116,3 +120,71 @@ def test_damage_of_any_kind_is_an_error(tmp_path: Path, compression: int) -> Non
         (tmp_path / "a.zip").write_bytes(damaged)
         with pytest.raises((IndexFormatError, IntegrityError)):
             Index.load(tmp_path / "a.zip")
+
+
+def test_the_same_index_gives_the_same_archive(tmp_path: Path) -> None:
+    for name in ("a.zip", "b.zip"):
+        three_documents().save(tmp_path / name)
+        os.utime(tmp_path)
+    assert (tmp_path / "a.zip").read_bytes() == (tmp_path / "b.zip").read_bytes()
+    with zipfile.ZipFile(tmp_path / "a.zip") as archive:
+        infos = archive.infolist()
+        assert archive.testzip() is None
+    assert [info.filename for info in infos] == sorted(info.filename for info in infos)
+    assert {(info.date_time, info.external_attr) for info in infos} == {
+        ((1980, 1, 1, 0, 0, 0), 0o644 << 16)
+    }
+
+
+def pack(target: Path, folder: Path, changed: Mapping[str, bytes], compression: int) -> None:
+    """Pack a folder, with other content for files of a kind."""
+    with zipfile.ZipFile(target, "w", compression) as archive:
+        for file in sorted(folder.iterdir()):
+            kind = file.name.split("-")[0]
+            archive.writestr(file.name, changed.get(kind, file.read_bytes()))
+
+
+@pytest.mark.parametrize("kind", ["index.json", "vectors", "lines"])
+def test_no_more_is_unpacked_than_was_promised(tmp_path: Path, kind: str) -> None:
+    three_documents().save(tmp_path / "folder")
+    bomb = {kind: bytes(100 << 20)}
+    pack(tmp_path / "a.zip", tmp_path / "folder", bomb, zipfile.ZIP_DEFLATED)
+    assert (tmp_path / "a.zip").stat().st_size < 200_000
+    tracemalloc.start()
+    try:
+        with pytest.raises((IndexFormatError, IntegrityError), match=f"{kind}.*104857600 bytes"):
+            Index.load(tmp_path / "a.zip")
+        assert tracemalloc.get_traced_memory()[1] < 10_000_000
+    finally:
+        tracemalloc.stop()
+
+
+def test_an_archive_that_lies_about_a_size_is_an_error(tmp_path: Path) -> None:
+    three_documents().save(tmp_path / "folder")
+    size = next((tmp_path / "folder").glob("vectors-*")).stat().st_size
+    bomb = {"vectors": bytes(100 << 20)}
+    pack(tmp_path / "a.zip", tmp_path / "folder", bomb, zipfile.ZIP_DEFLATED)
+    content = (tmp_path / "a.zip").read_bytes()
+    lying = content.replace(struct.pack("<L", 100 << 20), struct.pack("<L", size))
+    (tmp_path / "a.zip").write_bytes(lying)
+    tracemalloc.start()
+    try:
+        with pytest.raises((IndexFormatError, IntegrityError), match="vectors-"):
+            Index.load(tmp_path / "a.zip")
+        assert tracemalloc.get_traced_memory()[1] < 10_000_000
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("compression", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_methods_without_a_bound_are_refused(tmp_path: Path, compression: int) -> None:
+    three_documents().save(tmp_path / "folder")
+    pack(tmp_path / "a.zip", tmp_path / "folder", {}, compression)
+    with pytest.raises(IndexFormatError, match="pack it again with deflate"):
+        Index.load(tmp_path / "a.zip")
+
+
+def test_a_pipe_is_not_opened(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a.zip")
+    with pytest.raises(IndexFormatError, match="not a regular file"):
+        Index.load(tmp_path / "a.zip")

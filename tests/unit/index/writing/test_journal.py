@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -76,3 +78,34 @@ def test_a_file_of_another_program_is_refused(tmp_path: Path) -> None:
     with pytest.raises(TwinvecError, match=r"index\.part was not written by twinvec"):
         Journal(file, FINGERPRINT, DIM)
     assert file.read_bytes() == b"half a download"
+
+
+ROW_BYTES = 16 + DIM * 4 + 8
+
+
+@pytest.mark.parametrize("at", [0, 15, 16, 16 + DIM * 4 - 1, 16 + DIM * 4, ROW_BYTES - 1])
+def test_a_damaged_row_is_not_found(file: Path, at: int) -> None:
+    content = bytearray(file.read_bytes())
+    assert len(content) == HEADER_BYTES + 3 * ROW_BYTES
+    content[HEADER_BYTES + ROW_BYTES + at] ^= 1
+    file.write_bytes(content)
+    journal = Journal(file, FINGERPRINT, DIM)
+    assert [row >= 0 for row in journal.find(TEXTS)] == [True, False, True]
+    journal.append([wide_digest(TEXTS[1])], unit_vectors(2)[1:])
+    journal.close()
+    journal.reread()
+    assert (journal.vectors(TEXTS) == unit_vectors(3)).all()
+
+
+def test_rows_of_zeros_are_not_found(file: Path) -> None:
+    """A crash of the machine can leave a longer file whose content was never written."""
+    file.write_bytes(file.read_bytes()[:-ROW_BYTES] + bytes(2 * ROW_BYTES))
+    journal = Journal(file, FINGERPRINT, DIM)
+    assert [row >= 0 for row in journal.find(TEXTS)] == [True, True, False]
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir])
+def test_a_pipe_or_folder_in_its_place_is_refused(tmp_path: Path, make: Any) -> None:
+    make(tmp_path / "index.part")
+    with pytest.raises(TwinvecError, match=r"index\.part cannot be read .*; move it away"):
+        Journal(tmp_path / "index.part", FINGERPRINT, DIM)
