@@ -168,4 +168,5 @@ def test_other_sessions_join_or_are_done_without(
         else:
             pytest.fail("the other sessions were never opened")
         assert tab.encode(["Hello world."] * 20)[0] == dims
+        wait_for(tab.page, f"async () => (await ({KEPT})()).length === 2")
         tab.page.context.close()

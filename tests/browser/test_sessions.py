@@ -34,6 +34,12 @@ MOST_AT_ONCE = """async (texts) => {
   runs.close();
   return { most, isolated: crossOriginIsolated, sessions: extractor.versions.sessions };
 }"""
+FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:153.0) Gecko/20100101 Firefox/153.0"
+FIREFOX_ON_ANDROID = "Mozilla/5.0 (Android 16; Mobile; rv:153.0) Gecko/153.0 Firefox/153.0"
+SAFARI = (  # of an iPad too
+    "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) "
+    "Version/26.0 Safari/605.1.15"
+)
 PRETENDED = """
 for (const [name, value] of Object.entries({})) {{
   Object.defineProperty(navigator, name, {{ value }});
@@ -63,6 +69,9 @@ def test_each_core_has_a_run(browser: Browser, tmp_path: Path, isolated: bool) -
         ({"hardwareConcurrency": 8, "deviceMemory": 8}, 4),
         ({"hardwareConcurrency": 8, "deviceMemory": 2}, 1),
         ({"hardwareConcurrency": 8, "deviceMemory": None}, 2),
+        ({"hardwareConcurrency": 8, "deviceMemory": None, "userAgent": FIREFOX}, 2),
+        ({"hardwareConcurrency": 8, "deviceMemory": None, "userAgent": SAFARI}, 1),
+        ({"hardwareConcurrency": 8, "deviceMemory": None, "userAgent": FIREFOX_ON_ANDROID}, 1),
     ],
 )
 def test_memory_limits_them(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -149,21 +150,103 @@ def test_a_full_disk_is_an_error_with_figures_and_loses_nothing(
     page.evaluate("twinvec.removeStored('full')")
 
 
-def test_a_browser_that_cannot_write_is_an_error(visitor: Tab) -> None:
-    """Safari before version 26 cannot."""
-    visitor.javascript(
+@contextmanager
+def lacking(tab: Tab, *methods: str) -> Iterator[None]:
+    """Let the browser have no such methods of files."""
+    tab.javascript(
         """
-        globalThis.createWritable = FileSystemFileHandle.prototype.createWritable;
-        delete FileSystemFileHandle.prototype.createWritable;
-        """
+        const { prototype } = FileSystemFileHandle;
+        globalThis.methods = payload.map((name) => [name, prototype[name]]);
+        for (const name of payload) delete prototype[name];
+        """,
+        methods,
     )
     try:
-        message = r'StorageError: keeping "none": .* cannot write .* save the index as a file'
-        with pytest.raises(Error, match=message):
-            visitor.page.evaluate(KEEP, ["none", TEXTS])
+        yield
     finally:
-        visitor.javascript("FileSystemFileHandle.prototype.createWritable = createWritable;")
+        tab.javascript(
+            "for (const [name, method] of methods) FileSystemFileHandle.prototype[name] = method;"
+        )
+
+
+def test_a_browser_that_cannot_write_is_an_error(visitor: Tab) -> None:
+    message = r'StorageError: keeping "none": .* cannot write .* save the index as a file'
+    with (
+        lacking(visitor, "createWritable", "createSyncAccessHandle"),
+        pytest.raises(Error, match=message),
+    ):
+        visitor.page.evaluate(KEEP, ["none", TEXTS])
     assert listed(visitor) == {}
+
+
+@pytest.mark.parametrize("methods", [["createWritable"], ["createWritable", "move"]])
+def test_a_browser_that_only_writes_in_place_keeps_indexes(
+    visitor: Tab, methods: list[str]
+) -> None:
+    """Safari before version 26."""
+    page = visitor.page
+    with lacking(visitor, *methods):
+        page.evaluate(KEEP, ["old", TEXTS])
+        page.evaluate(KEEP, ["old", TEXTS[::-1][:2]])  # shorter
+    size, hits = page.evaluate(SEARCH, {"stored": "old"})
+    assert (size, {hit["text"] for hit in hits}) == (2, set(TEXTS[1:]))
+    files = page.evaluate(FILES, "old")
+    assert not any(name.endswith(".part") for name in files)
+    page.evaluate("twinvec.removeStored('old')")
+
+
+def test_an_index_that_is_being_replaced_is_opened(visitor: Tab, test_site: str) -> None:
+    """Another tab replaces it again and again."""
+    visitor.page.evaluate(KEEP, ["busy", TEXTS])
+    other = visitor.page.context.new_page()
+    other.goto(f"{test_site}test.html")
+    other.evaluate("opened")
+    other.evaluate(
+        """async (texts) => {
+          const indexes = await Promise.all(texts.map(() => extractor.createIndex()));
+          for (const [i, index] of indexes.entries()) await index.add(texts.slice(i));
+          globalThis.saving = (async () => {
+            for (let i = 0; i < 60; i++) await indexes[i % 3].save("busy");
+          })();
+        }""",
+        TEXTS,
+    )
+    outcomes = visitor.page.evaluate(
+        """async () => {
+          const outcomes = [];
+          for (let i = 0; i < 50; i++) {
+            const opening = extractor.openIndex({ stored: "busy" });
+            outcomes.push(await opening.then(() => "opened", String));
+          }
+          return outcomes;
+        }"""
+    )
+    assert outcomes == ["opened"] * 50
+    other.evaluate("saving")
+    other.close()
+    visitor.page.evaluate("twinvec.removeStored('busy')")
+
+
+def test_saving_asks_the_browser_not_to_delete_it(visitor: Tab) -> None:
+    requests = visitor.page.evaluate(
+        """async () => {
+          const { persist } = StorageManager.prototype;
+          let requests = 0;
+          StorageManager.prototype.persist = function () {
+            requests++;
+            return persist.call(this);
+          };
+          const index = await extractor.createIndex();
+          await index.add("a");
+          await index.save("asked");
+          const opened = await extractor.openIndex("index/");
+          await opened.keepOffline();
+          StorageManager.prototype.persist = persist;
+          return requests;
+        }"""
+    )
+    assert requests == 2
+    visitor.page.evaluate("twinvec.removeStored('asked')")
 
 
 def test_a_half_written_folder_is_no_index(visitor: Tab) -> None:

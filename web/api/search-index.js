@@ -89,6 +89,7 @@ export class SearchIndex {
    */
   async save(name) {
     const params = { handle: this.#openHandle(), name };
+    requestPersistence();
     await this.#inTurn(() => this.#worker.request("saveIndex", params));
   }
 
@@ -113,6 +114,7 @@ export class SearchIndex {
     const checked = checkOptions("keepOffline", options, ["progress_callback"]);
     const { progress_callback: onProgress = () => {} } = checked;
     if (this.#url === undefined) throw new TypeError("this index was not opened by an address");
+    requestPersistence();
     await this.#worker.request("keepOffline", { url: this.#url }, { onProgress });
   }
 
@@ -202,4 +204,12 @@ export class SearchIndex {
     if (this.#disposed) throw new TypeError("this index was disposed of; open it again");
     return this.#handle;
   }
+}
+
+/**
+ * Ask the browser not to delete this site's data when the disk is nearly full. It may ask the
+ * visitor, so nothing waits for the answer.
+ */
+function requestPersistence() {
+  navigator.storage?.persist?.().catch(() => {}); // workers and plain HTTP have no such method
 }

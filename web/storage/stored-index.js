@@ -64,8 +64,10 @@ export async function removeStored(name) {
  */
 export async function store(name, files, onReplaced) {
   const root = await openRoot();
-  if (!("createWritable" in FileSystemFileHandle.prototype)) {
-    const advice = "Update it (Safari can from version 26), or save the index as a file.";
+  const { prototype } = FileSystemFileHandle;
+  const write = "createWritable" in prototype ? replaceFile : writeFile;
+  if (write === writeFile && !("createSyncAccessHandle" in prototype)) {
+    const advice = "Update it, or save the index as a file.";
     const problem = "this browser cannot write files here";
     throw namedError("StorageError", `keeping "${name}": ${problem}. ${advice}`);
   }
@@ -77,7 +79,7 @@ export async function store(name, files, onReplaced) {
       for (const file of [...shards, MANIFEST]) {
         if (before.has(file)) continue;
         const read = /** @type {() => Uint8Array<ArrayBuffer>} */ (files.get(file));
-        await writeFile(folder, file, read());
+        await write(folder, file, read());
       }
     } catch (error) {
       await removeOtherShards(folder, before);
@@ -172,7 +174,39 @@ function folderName(name) {
  * @param {() => Promise<void>} work
  */
 function withLock(name, work) {
-  return navigator.locks.request(`twinvec ${name}`, work);
+  return navigator.locks.request(lockName(name), work);
+}
+
+/**
+ * Read an index while no tab replaces or removes it.
+ *
+ * @template T
+ * @param {string} name
+ * @param {() => Promise<T>} read
+ * @returns {Promise<T>}
+ */
+export async function whileUnchanged(name, read) {
+  if (!navigator.locks) return read(); // on plain HTTP, where no index is kept either
+  return navigator.locks.request(lockName(name), { mode: "shared" }, read);
+}
+
+/** @param {string} name */
+function lockName(name) {
+  return `twinvec ${name}`;
+}
+
+/**
+ * Replace a file in a worker of a browser that offers no more: Safari before version 26. Where files
+ * cannot be moved either, a crash may leave half an `index.json`, which its digest reveals.
+ *
+ * @param {FileSystemDirectoryHandle} folder
+ * @param {string} file
+ * @param {Uint8Array<ArrayBuffer>} content
+ */
+async function writeFile(folder, file, content) {
+  if (!("move" in FileSystemFileHandle.prototype)) return writeInPlace(folder, file, content);
+  const part = await writeInPlace(folder, `${file}.part`, content);
+  return /** @type {any} */ (part).move(file);
 }
 
 /**
@@ -180,7 +214,27 @@ function withLock(name, work) {
  * @param {string} file
  * @param {Uint8Array<ArrayBuffer>} content
  */
-async function writeFile(folder, file, content) {
+async function writeInPlace(folder, file, content) {
+  const handle = await folder.getFileHandle(file, { create: true });
+  // Workers have the method; TypeScript's library for pages lacks it.
+  const access = await /** @type {any} */ (handle).createSyncAccessHandle();
+  try {
+    access.truncate(0);
+    const written = access.write(content);
+    if (written < content.length) throw new DOMException("the disk is full", "QuotaExceededError");
+    access.flush();
+    return handle;
+  } finally {
+    access.close();
+  }
+}
+
+/**
+ * @param {FileSystemDirectoryHandle} folder
+ * @param {string} file
+ * @param {Uint8Array<ArrayBuffer>} content
+ */
+async function replaceFile(folder, file, content) {
   const handle = await folder.getFileHandle(file, { create: true });
   const stream = await handle.createWritable();
   try {

@@ -6,7 +6,7 @@
  * @import { Device, Versions } from "../wire/types.js"
  */
 
-import { store } from "../storage/stored-index.js";
+import { store, whileUnchanged } from "../storage/stored-index.js";
 import { endWorker, serve } from "../wire/server.js";
 import { openModel } from "./model.js";
 import { filesIn, removeFolder, temporaryPath } from "./python-files.js";
@@ -76,7 +76,12 @@ const handlers = {
     return { value: undefined };
   },
 
-  openIndex: async (params, report) => ({ value: await host.ask("open_index", params, report) }),
+  async openIndex({ url }, report) {
+    const open = () => host.ask("open_index", { url }, report);
+    if (!url.startsWith(STORED)) return { value: await open() };
+    return { value: await whileUnchanged(url.slice(STORED.length), open) };
+  },
+
   createIndex: async (params) => ({ value: await host.ask("create_index", params) }),
   closeIndex: async (params) => ({ value: await host.ask("close_index", params) }),
   passages: async (params) => ({ value: await host.ask("passages", params) }),

@@ -9,6 +9,10 @@
 
 const GIBIBYTE = 2 ** 30;
 const MAX_SESSIONS = 4;
+const DESKTOP_GIBIBYTES = 4; // where the browser reports no memory
+
+/** WebKit names itself, and so does Chromium, but no other engine. */
+const PHONE_OR_SAFARI = /Mobi|Android|AppleWebKit(?!.*Chrom)/;
 
 /** A queue of runs in front of the sessions; each session does one run at a time. */
 export class SessionPool {
@@ -128,12 +132,17 @@ export class SessionPool {
  * Each session has its own copy of the weights. Measured in Chromium: 450 MB for weights of 90 MB in
  * float32, 340 MB for 24 MB in int8, which expand.
  *
+ * Only Chromium reports the memory, and only on HTTPS and localhost. Without a figure it is taken
+ * as 4 GiB on a desktop; phones, and all of Safari, get one session. iPads name themselves as Macs,
+ * and iOS ends a page at about 1 GB: a page with w8 weights survived it with one session (764 MB).
+ *
  * @param {number} weightsBytes
  */
 export function sessionCountFor(weightsBytes) {
   /** @type {WorkerNavigator & { deviceMemory?: number }} */
-  const { hardwareConcurrency, deviceMemory = 4 } = navigator; // GiB; only Chromium reports it
+  const { hardwareConcurrency, deviceMemory, userAgent } = navigator; // memory in GiB
+  if (deviceMemory === undefined && PHONE_OR_SAFARI.test(userAgent)) return 1;
   const sessionBytes = GIBIBYTE / 4 + 2 * weightsBytes;
-  const fitting = Math.floor((deviceMemory * GIBIBYTE) / 4 / sessionBytes);
+  const fitting = Math.floor(((deviceMemory ?? DESKTOP_GIBIBYTES) * GIBIBYTE) / 4 / sessionBytes);
   return Math.max(1, Math.min(hardwareConcurrency || 1, fitting, MAX_SESSIONS));
 }
