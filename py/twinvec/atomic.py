@@ -27,11 +27,15 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
 PART_SUFFIX = ".twinvec-part"
+
+CACHE_WAIT_SECONDS = 600.0
+"""Time to wait for another run that writes the same file of the cache."""
+
 _PART = re.compile(rf"\.(.+)\.[0-9a-f]{{16}}{re.escape(PART_SUFFIX)}", re.DOTALL)
 
 
 @contextmanager
-def locked(target: Path) -> Iterator[None]:
+def locked(target: Path, *, wait_seconds: float = 0) -> Iterator[None]:
     """Keep other runs from writing a file or folder, and delete what a crashed one left beside it.
 
     Some network drives have no locks, and Pyodide needs none. There nothing is deleted, since
@@ -39,6 +43,7 @@ def locked(target: Path) -> Iterator[None]:
 
     Args:
         target: need not exist; its parents are created.
+        wait_seconds: time to wait for another run.
 
     Raises:
         TwinvecError: another run holds the lock.
@@ -51,7 +56,7 @@ def locked(target: Path) -> Iterator[None]:
         yield
         return
     file = target.with_name(f".{target.name}.twinvec-lock")
-    lock = FileLock(file, timeout=0)
+    lock = FileLock(file, timeout=wait_seconds)
     try:
         lock.acquire()
         delete_parts(target)
@@ -159,3 +164,13 @@ def sync_folder(folder: Path) -> None:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+
+
+def sync_tree(folder: Path) -> None:
+    """Write all files and names in a folder out to the disk."""
+    for path in [folder, *folder.rglob("*")]:
+        if path.is_dir():
+            sync_folder(path)
+        else:
+            with path.open("r+b") as stream:
+                os.fsync(stream.fileno())

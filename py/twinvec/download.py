@@ -16,6 +16,7 @@ from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
 
+from twinvec.atomic import CACHE_WAIT_SECONDS, locked, temporary_folder
 from twinvec.errors import DownloadError, IntegrityError
 
 if TYPE_CHECKING:
@@ -286,9 +287,10 @@ def fetch(
     target = cache_root(cache_dir) / "downloads" / sha256[:16] / name
     if target.is_file() and sha256_of(target) == sha256:
         return target
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=target.parent) as folder:
-        part = Path(folder) / name
+    with locked(target, wait_seconds=CACHE_WAIT_SECONDS), temporary_folder(target) as folder:
+        if target.is_file() and sha256_of(target) == sha256:  # another run was faster
+            return target
+        part = folder / name
         _save_from_first(origins, part, target, progress)
         digest = sha256_of(part)
         if digest != sha256:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 import shutil
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +16,7 @@ from huggingface_hub.errors import HFValidationError
 from huggingface_hub.utils import validate_repo_id
 from huggingface_hub.utils.sha import git_hash
 
+from twinvec.atomic import CACHE_WAIT_SECONDS, locked, temporary_folder, write_file
 from twinvec.catalog.hub_requests import COMMIT, list_files, save_file
 from twinvec.download import GRACE_SECONDS, sha256_of
 from twinvec.errors import DownloadError, IntegrityError, ModelNotFoundError
@@ -25,7 +25,7 @@ from twinvec.model.dtypes import onnx_path, weights_parts
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from twinvec.catalog.hub_requests import HubFile
+from twinvec.catalog.hub_requests import HubFile
 
 _REVISION = re.compile(r"\w[\w.+-]*(/\w[\w.+-]*)*")
 """Names of branches and tags that are also safe as paths."""
@@ -139,7 +139,7 @@ def _record_commit(repo: Path, revision: str, commit: str) -> None:
     if revision != commit:
         ref = repo / "refs" / revision
         ref.parent.mkdir(parents=True, exist_ok=True)
-        ref.write_text(commit, encoding="utf-8")
+        write_file(ref, commit.encode())
 
 
 def _verified_blob(name: str, commit: str, file: HubFile, repo: Path, grace_seconds: float) -> Path:
@@ -151,9 +151,10 @@ def _verified_blob(name: str, commit: str, file: HubFile, repo: Path, grace_seco
     blob = repo / "blobs" / file.digest
     if blob.is_file() and _digest(blob, file) == file.digest:
         return blob
-    blob.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=blob.parent, ignore_cleanup_errors=True) as temporary:
-        part = Path(temporary) / blob.name
+    with locked(blob, wait_seconds=CACHE_WAIT_SECONDS), temporary_folder(blob) as temporary:
+        if blob.is_file() and _digest(blob, file) == file.digest:  # another run was faster
+            return blob
+        part = temporary / blob.name
         save_file(name, commit, file, part, grace_seconds=grace_seconds)
         digest = _digest(part, file)
         if digest != file.digest:
@@ -169,9 +170,8 @@ def _digest(content: Path, file: HubFile) -> str:
 
 def _link(path: Path, blob: Path) -> None:
     """Make a file of a snapshot: a relative link, or a copy where links are not allowed."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=path.parent, ignore_cleanup_errors=True) as temporary:
-        part = Path(temporary) / path.name
+    with locked(path, wait_seconds=CACHE_WAIT_SECONDS), temporary_folder(path) as temporary:
+        part = temporary / path.name
         depth = len(path.relative_to(blob.parents[1]).parents) - 1
         try:
             part.symlink_to(Path(*[".."] * depth, "blobs", blob.name))

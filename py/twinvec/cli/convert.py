@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from twinvec.atomic import locked, temporary_folder
 from twinvec.cli.options import examples, json_option
 from twinvec.cli.weights_table import quality_vectors, show_rows, weights_row
 from twinvec.convert.quality import lowest_cosine
@@ -44,9 +44,10 @@ def convert(src: Path, dst: Path, dtypes: Sequence[str], as_json: bool) -> None:
         raise click.ClickException(f"{dst} is not empty; choose another folder")
     from twinvec.convert.folder import convert_folder, reason_against_w8a8  # needs onnx
 
-    with tempfile.TemporaryDirectory() as temporary:
+    intermediate = dst.with_name(f"{dst.name}-fp32")
+    with locked(intermediate), temporary_folder(intermediate) as temporary:
         # Always make fp32: the other dtypes are compared with it.
-        full = convert_folder(src, Path(temporary) / "fp32")
+        full = convert_folder(src, temporary / dst.name)
         if not dtypes:
             dtypes = makeable_dtypes()
             if reason := reason_against_w8a8(full):

@@ -9,6 +9,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from twinvec.atomic import locked, sync_folder, sync_tree, temporary_folder
 from twinvec.download import sha256_of
 from twinvec.encoding.pipeline import Pipeline
 from twinvec.errors import ModelError, ModelNotFoundError, UnsupportedModelError
@@ -59,7 +60,8 @@ def convert_folder(source: Path, folder: Path, dtypes: Sequence[str] = ("fp32",)
     Args:
         source: holds `onnx/model.onnx` or else `model.safetensors`, `config.json` and the
             tokenizer's files.
-        folder: where to write; replaced as a whole, and only when everything is written.
+        folder: where to write. It appears when everything is written; until then it must be empty
+            or missing.
         dtypes: some of `makeable_dtypes()`.
 
     Returns:
@@ -68,39 +70,50 @@ def convert_folder(source: Path, folder: Path, dtypes: Sequence[str] = ("fp32",)
     Raises:
         UnsupportedModelError: twinvec cannot convert this architecture, or not to `w8a8`.
         ModelNotFoundError: `source` has no weights.
-        ModelError: a file cannot be read.
+        ModelError: a file cannot be read, or `folder` is not empty.
         ValueError: a dtype is unknown, or twinvec cannot make it.
+        TwinvecError: another run is writing the folder.
     """
+    with locked(folder):
+        return write_folder(source, folder, dtypes)
+
+
+def write_folder(source: Path, folder: Path, dtypes: Sequence[str]) -> Path:
+    """Do the same as `convert_folder`, for a caller who holds the lock of `folder`."""
     for dtype in dtypes:
         _check_makeable(dtype)
-    model = _fp32_graph(source)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent) as temporary:
-        unfinished = Path(temporary) / folder.name
-        (unfinished / "onnx").mkdir(parents=True)
+    _check_empty(folder)
+    with temporary_folder(folder) as unfinished:
+        model = _fp32_graph(source, unfinished)
+        (unfinished / "onnx").mkdir()
         for path in (*CONFIG_FILES, *OPTIONAL_FILES):
             if (source / path).is_file():
                 (unfinished / path).parent.mkdir(exist_ok=True)
                 shutil.copyfile(source / path, unfinished / path)
         for dtype in dtypes:
             onnx.save(_in_dtype(model, dtype), unfinished / onnx_path(dtype))
-        references = {dtype: _record_references(unfinished, dtype) for dtype in dtypes}
+        name = folder.resolve().name
+        references = {dtype: _record_references(unfinished, dtype, name) for dtype in dtypes}
         (unfinished / REFERENCE_FILE).write_text(json.dumps(references), encoding="utf-8")
         _record_hashes(unfinished)
+        sync_tree(unfinished)
         if folder.exists():
-            folder.replace(Path(temporary) / "old")
-        try:
-            unfinished.replace(folder)
-        except OSError:
-            if not (folder / SHA256SUMS).is_file():  # else another process was faster
-                raise
+            folder.rmdir()
+        unfinished.replace(folder)
+        sync_folder(folder.parent)
     return folder
+
+
+def _check_empty(folder: Path) -> None:
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise ModelError(f"{folder} exists and is not an empty folder; choose another one")
 
 
 def reason_against_w8a8(folder: Path) -> str:
     """Return why a model folder's fp32 weights cannot be converted to `w8a8`; "" if they can."""
     try:
-        check_w8a8(_fp32_graph(folder))
+        with tempfile.TemporaryDirectory() as scratch:
+            check_w8a8(_fp32_graph(folder, Path(scratch)))
     except UnsupportedModelError as err:
         return str(err)
     return ""
@@ -119,11 +132,11 @@ def _in_dtype(model: onnx.ModelProto, dtype: str) -> onnx.ModelProto:
     return _RECIPES[_check_makeable(dtype)](model, dtype)
 
 
-def _record_references(folder: Path, dtype: str) -> dict[str, Any]:
+def _record_references(folder: Path, dtype: str, name: str) -> dict[str, Any]:
     """Record the vectors of a dtype, which also proves that its weights run."""
     core = NativeTokenizer(folder / "tokenizer.json")
     session = NativeSession(folder / onnx_path(dtype))
-    info = ModelInfo.from_folder(folder, dtype)
+    info = ModelInfo.from_folder(folder, dtype, name=name)
     with closing(
         Pipeline(core, session, info.max_length, hidden_size=info.dim, model=info.name)
     ) as pipeline:
@@ -137,11 +150,11 @@ def _record_hashes(folder: Path) -> None:
     (folder / SHA256SUMS).write_text("".join(lines), encoding="utf-8")
 
 
-def _fp32_graph(source: Path) -> onnx.ModelProto:
+def _fp32_graph(source: Path, scratch: Path) -> onnx.ModelProto:
     file = source / onnx_path("fp32")
     try:
         if file.is_file():
-            return _load_onnx(file)
+            return _load_onnx(file, scratch)
         file = source / "model.safetensors"
         if not file.is_file():
             raise ModelNotFoundError(
@@ -153,12 +166,16 @@ def _fp32_graph(source: Path) -> onnx.ModelProto:
     return bert_graph(Facts.read(source / "config.json"), weights)
 
 
-def _load_onnx(file: Path) -> onnx.ModelProto:
-    """Read an ONNX file with its external data."""
+def _load_onnx(file: Path, scratch: Path) -> onnx.ModelProto:
+    """Read an ONNX file with its external data; `scratch` is a folder for copies."""
     if not file.is_symlink():
         return onnx.load(file)
     # `onnx` refuses external data that are links, as all files in the Hub's cache are.
-    with tempfile.TemporaryDirectory() as folder:
+    folder = scratch / "copies"
+    folder.mkdir()
+    try:
         for part in file.parent.glob(f"{file.name}*"):
-            shutil.copyfile(part, Path(folder) / part.name)
-        return onnx.load(Path(folder) / file.name)
+            shutil.copyfile(part, folder / part.name)
+        return onnx.load(folder / file.name)
+    finally:
+        shutil.rmtree(folder)

@@ -43,15 +43,22 @@ def test_a_converted_folder_is_a_model(source: Path, tmp_path: Path) -> None:
     assert recorded == read | {REFERENCE_FILE: sha256_of(folder / REFERENCE_FILE)}
 
 
-def test_a_failure_leaves_what_was_there(source: Path, tmp_path: Path) -> None:
-    converted = convert_folder(source, tmp_path / "made")
-    before = sha256_of(converted / "onnx" / "model.onnx")
+def test_a_failure_leaves_nothing(source: Path, tmp_path: Path) -> None:
     weights = (source / "model.safetensors").read_bytes()
     (source / "model.safetensors").write_bytes(weights[:-4])
     with pytest.raises(ModelError, match=r"model\.safetensors"):
-        convert_folder(source, converted)
-    assert sha256_of(converted / "onnx" / "model.onnx") == before
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["made", "source"]
+        convert_folder(source, tmp_path / "made")
+    assert [path.name for path in tmp_path.iterdir()] == ["source"]
+
+
+def test_only_an_empty_folder_is_written(source: Path, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    convert_folder(source, tmp_path / "empty")
+    (tmp_path / "file").touch()
+    for target in ("empty", "file"):
+        with pytest.raises(ModelError, match=f"{target} exists and is not an empty folder"):
+            convert_folder(source, tmp_path / target)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["empty", "file", "source"]
 
 
 @pytest.mark.parametrize("linked", [False, True], ids=["files", "links, as in the Hub's cache"])
