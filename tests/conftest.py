@@ -74,8 +74,8 @@ def memory_path(tmp_path: Path) -> Iterator[Path]:
     memory = Path("/dev/shm")  # noqa: S108 (a folder of its own is made there)
     with tempfile.TemporaryDirectory(
         dir=memory if os.access(memory, os.W_OK) else tmp_path
-    ) as made:
-        yield Path(made)
+    ) as folder:
+        yield Path(folder)
 
 
 @pytest.fixture(scope="session")

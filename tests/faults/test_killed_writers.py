@@ -19,6 +19,7 @@ import pytest
 from indexes import DIM, FINGERPRINT, SMALL, TEXTS, small_index, unit_vectors
 from killing import killed_at_every_operation, tree
 from twinvec import Document, Index, IndexWriter, normalize
+from twinvec.atomic import locked
 from twinvec.cli.vectors_file import VectorsFile
 from twinvec.index.writing.shards import check_folder, replace_folder
 from twinvec.index.writing.update import write_index
@@ -86,8 +87,9 @@ def copy(folder: Path) -> None:
 def embed(folder: Path) -> None:
     """Write a file of vectors, as `twinvec embed` does."""
     embedder: Any = BytesEmbedder()
-    vectors = VectorsFile(folder / "index.npy", (len(TEXTS), DIM), {"prompt": ""})
-    vectors.fill(TEXTS, embedder, "", lambda *_: None, texts_per_write=2)
+    with locked(folder / "index.npy"):
+        vectors = VectorsFile(folder / "index.npy", (len(TEXTS), DIM), {"prompt": ""})
+        vectors.fill(TEXTS, embedder, "", lambda *_: None, texts_per_write=2)
 
 
 def old_folder(folder: Path) -> None:

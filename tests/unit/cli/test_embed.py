@@ -13,6 +13,7 @@ from click.testing import Result
 
 from command import report_of, twinvec
 from twinvec import Embedder
+from twinvec.atomic import locked
 from twinvec.catalog.pins import EMBEDDED
 
 MANY = [f"word{number % 50}" for number in range(600)]
@@ -168,6 +169,14 @@ def test_skip_lists_the_records_left_out(folder: Path) -> None:
     assert same_vectors(["a", "b"])
     answer = embed("a.jsonl", "--on-error", "skip", "--json", "--overwrite")
     assert report_of(answer)["skipped"] == [2, 3, 4, 5, 6, 7, 8]
+
+
+def test_a_second_run_into_one_file_is_refused(folder: Path) -> None:
+    with locked(folder / "out.npy"):
+        answer = embed("texts.txt")
+    assert answer.exit_code == 1
+    assert "Error: TwinvecError: another run is writing" in answer.stderr
+    assert names(folder) == ["texts.txt"]
 
 
 def test_an_interrupted_run_is_resumed(

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 from indexes import FINGERPRINT, small_index, unit_vectors, write_small_shards
-from twinvec import Document, Index, IntegrityError
+from twinvec import Document, Index, IndexFormatError, IntegrityError
 from twinvec.index.documents import MAX_GAP_BYTES, StoredDocuments, to_line
-from twinvec.index.manifest import Manifest
+from twinvec.index.format import digest
+from twinvec.index.manifest import Manifest, Shard
 from twinvec.index.stores.base import Part, drive, read_all
 from twinvec.index.stores.folder import FolderStore
 
@@ -27,6 +30,49 @@ def test_a_line_is_ascii_and_metadata_json() -> None:
     for value, error in ((float("nan"), ValueError), (object(), TypeError)):
         with pytest.raises(error):
             to_line(Document("1", "a", {"x": value}))
+
+
+def test_metadata_nested_too_deep_to_be_read_is_not_written(tmp_path: Path) -> None:
+    metadata: dict[str, Any] = {}
+    for _ in range(98):
+        metadata = {"": metadata}
+    assert to_line(Document("1", "a", metadata))
+    for depth in (1, 3000):
+        for _ in range(depth):
+            metadata = {"": metadata}
+        with pytest.raises(ValueError, match="nested deeper than 100 levels"):
+            to_line(Document("1", "a", metadata))
+        index = Index(FINGERPRINT, dim=8)
+        with pytest.raises(ValueError, match=r"metadata\[0\] is not JSON \(nested deeper"):
+            index.add_vectors(["a"], unit_vectors(1, 8), metadata=[metadata])
+    assert list(tmp_path.iterdir()) == []
+
+
+LINES: list[bytes] = [
+    *(b"", b"[]", b"null", b'"a"', b"{}", b'{"id": "1"}', b"{", b"\xff", b"[" * 100_000),
+    b'{"id": 1, "text": "a", "metadata": {}}',
+    b'{"id": "1", "text": null, "metadata": {}}',
+    b'{"id": "1", "text": "a", "metadata": []}',
+    b'{"id": "1", "text": "a", "metadata": {}, "more": 1}',
+    b'{"id": "1", "text": "a", "metadata": {"x": NaN}}',
+    b'{"id": "1", "text": "a", "metadata": ' + b'{"":' * 100_000,
+]
+
+
+@pytest.mark.parametrize("line", LINES, ids=lambda line: str(line[:50]))
+def test_a_line_that_is_no_document_is_an_error(tmp_path: Path, line: bytes) -> None:
+    shard = Shard("documents-0.jsonl", 1, len(line) + 1, "")
+    (tmp_path / shard.file).write_bytes(line + b"\n")
+    documents = StoredDocuments([shard], np.array([[0, digest(line)]], np.uint64))
+    with pytest.raises(IndexFormatError, match=r"documents-0\.jsonl: a document is damaged"):
+        drive(documents.read([0]), FolderStore(tmp_path))
+
+
+@pytest.mark.parametrize("starts", [[1, 5], [0, 0], [5, 0], [0, 100], [0, 2**64 - 1]])
+def test_lines_that_do_not_follow_each_other_are_an_error(starts: list[int]) -> None:
+    lines = np.array([[start, 0] for start in starts], np.uint64)
+    with pytest.raises(IndexFormatError, match="the parts of documents-0 do not follow each other"):
+        StoredDocuments([Shard("documents-0", 2, 100, "")], lines)
 
 
 def test_rows_are_read_in_any_order_over_shards(tmp_path: Path) -> None:

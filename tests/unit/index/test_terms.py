@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from indexes import FINGERPRINT
-from twinvec import Hit, Index
+from indexes import FINGERPRINT, change_manifest
+from twinvec import Hit, Index, IndexFormatError
+from twinvec.index.format import POSTING, digest, text_digest
+from twinvec.index.npy import to_npy
 from twinvec.index.stores.base import Part
 from twinvec.index.stores.folder import FolderStore
 from twinvec.index.terms import tokenize
@@ -83,3 +87,36 @@ def test_only_the_rarest_of_very_many_query_terms_count(
     fewer = " ".join([*frequent[3:7], *rare])
     assert index.search(query, mode="lexical") == index.search(fewer, mode="lexical")
     assert loaded.search(query, mode="lexical") == loaded.search(fewer, mode="lexical")
+
+
+POSTINGS: dict[str, tuple[list[tuple[int, int]], list[list[int]]]] = {
+    "row out of range": ([(0, 1), (9, 1)], []),
+    "rows descend": ([(1, 1), (0, 1)], []),
+    "row twice": ([(0, 1), (0, 1)], []),
+    "no count": ([(0, 1), (1, 0)], []),
+    "count above the length": ([(0, 1), (1, 65_535)], []),
+    "terms descend": ([(0, 1), (1, 1)], [[1, 1]]),
+    "start out of range": ([(0, 1), (1, 1)], [[2**64 - 1, 5]]),
+    "starts equal": ([(0, 1), (1, 1)], [[2**64 - 1, 0]]),
+}
+
+
+@pytest.mark.parametrize("name", POSTINGS)
+def test_postings_that_do_not_fit_are_an_error(tmp_path: Path, name: str) -> None:
+    """Their digests are right: a stranger wrote them."""
+    pairs, more_terms = POSTINGS[name]
+    index_of(["cat", "cat"]).save(tmp_path)
+    postings = np.array(pairs, POSTING)
+    first = [text_digest("cat"), 0, digest(postings.tobytes())]
+    terms = np.array([first, *[[*term, 0] for term in more_terms]], np.uint64)
+    shards = json.loads((tmp_path / "index.json").read_bytes())["shards"]
+    for kind, array in (("postings", postings), ("terms", terms)):
+        content = to_npy(array)
+        sha256 = hashlib.sha256(content).hexdigest()
+        file = f"{kind}-{sha256[:16]}.npy"
+        (tmp_path / file).write_bytes(content)
+        shards[kind] = [{"file": file, "rows": len(array), "bytes": len(content), "sha256": sha256}]
+    change_manifest(tmp_path, shards=shards)
+    message = "do not fit the documents|do not follow each other|do not ascend"
+    with pytest.raises(IndexFormatError, match=message):
+        Index.load(tmp_path).search("cat", mode="lexical")

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 MAX_REPLACEMENTS = 100  # of an index while it is opened
+MAX_EQUAL = 2  # of these by an equal one, one after another; further ones are damage
 ByteProgress: TypeAlias = Callable[[int, int], object]
 """Called with the number of bytes read so far, and their total."""
 
@@ -184,11 +185,14 @@ def read_whole(steps_of: Callable[[Manifest], Steps[T]]) -> Steps[T]:
         steps_of: reads the files of a manifest.
     """
     (content,) = yield [Part()]
+    equal_replacements = 0
     for _ in range(MAX_REPLACEMENTS):
         try:
             return (yield from steps_of(Manifest.from_json(content)))
-        except (IndexFormatError, DownloadError):
+        except (IndexFormatError, DownloadError) as err:
             before, (content,) = content, (yield [Part()])
-            if content == before:
+            # It may have been replaced twice, and be equal again. A download is not repeated.
+            equal_replacements = equal_replacements + 1 if content == before else 0
+            if equal_replacements > (0 if isinstance(err, DownloadError) else MAX_EQUAL):
                 raise
     raise IndexFormatError(f"{MANIFEST} was replaced {MAX_REPLACEMENTS} times while it was read")
