@@ -111,7 +111,8 @@ class ReadingOutcome:
         self.sources = sources
         self._passages = {source.name: 0 for source in sources}
         self._file_problems: dict[str, str] = {}
-        self._bad_records: dict[str, list[RecordError]] = {}
+        self._bad_lines: dict[str, list[int]] = {}  # only numbers, since there may be millions
+        self._units: dict[str, str] = {}
 
     def count(self, passages: Iterable[Document]) -> Iterator[Document]:
         """Pass passages on, and count them.
@@ -129,7 +130,8 @@ class ReadingOutcome:
     def skip(self, error: FileError) -> None:
         """Note a file or record that is left out; a callback for `read_passages`."""
         if isinstance(error, RecordError):
-            self._bad_records.setdefault(error.name, []).append(error)
+            self._bad_lines.setdefault(error.name, []).append(error.line)
+            self._units[error.name] = error.unit
             return
         passages = self._passages[error.name]
         indexed = f" (the {plural(passages, 'passage')} before are indexed)" if passages else ""
@@ -141,9 +143,9 @@ class ReadingOutcome:
         for name, passages in self._passages.items():
             if name in self._file_problems:
                 problems.append(self._file_problems[name])
-            elif records := self._bad_records.get(name):
-                lines = first_lines(records[0].unit, [record.line for record in records])
-                problems.append(f"{name}: {plural(len(records), 'record')} left out: {lines}")
+            elif numbers := self._bad_lines.get(name):
+                lines = first_lines(self._units[name], numbers)
+                problems.append(f"{name}: {plural(len(numbers), 'record')} left out: {lines}")
             elif not passages:
                 without_text.append(name)
         return {"problems": problems, "without_text": without_text}

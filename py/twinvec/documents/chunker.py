@@ -8,11 +8,11 @@ between characters. So no text is lost, and none is truncated when it is embedde
 from __future__ import annotations
 
 import re
-from itertools import chain, pairwise
+from itertools import chain, islice, pairwise
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from twinvec.documents.section import Section
     from twinvec.embedder import Embedder
@@ -24,6 +24,7 @@ OVERLAP_TOKENS = 32
 
 _MIN_TEXT_TOKENS = 16  # half of them (the rest may be headings) has room for any character
 _MAX_CHARACTERS_PER_TOKEN = 64  # average over a passage; prose has 4 to 6
+_MAX_HEAD_CHARACTERS_PER_TOKEN = 8  # headings are counted with every paragraph
 # A false end after "e.g. " does little harm: only long paragraphs are cut at sentences.
 _SENTENCE_END = re.compile(r"[.!?\u2026][\"'\u201d\u2019)\]]*\s+|[\u3002\uff01\uff1f]|\n\s*\n")
 _LINE_END = re.compile(r"\n")
@@ -77,14 +78,15 @@ class Chunker:
         head, paragraphs = self._head(section.headings), section.paragraphs
         if section.headings and not head:  # the heading is too long, so it becomes a paragraph
             paragraphs = [section.headings[-1], *paragraphs]
-        body = ""
-        for piece in self._pieces(head, paragraphs):
-            if body and not self._fits(head + (body + piece).strip()):
-                yield head + body.strip()
-                body = self._overlap_of(head, body, piece) if self.overlap else ""
-            body += piece
-        if body:
+        pieces = self._pieces(head, paragraphs)
+        overlap, waiting = "", list(islice(pieces, 1))
+        while waiting:
+            count = self._count_fitting(head, overlap, waiting, pieces)
+            body = overlap + "".join(waiting[:count])
             yield head + body.strip()
+            del waiting[:count]
+            waiting += islice(pieces, not waiting)
+            overlap = self._overlap_of(head, body, waiting[0]) if waiting and self.overlap else ""
 
     def _count_with_prompt(self, text: str) -> int:
         (count,) = self._embedder.count_tokens([self._embedder.info.document_prompt + text])
@@ -102,11 +104,32 @@ class Chunker:
 
     def _head(self, headings: Sequence[str]) -> str:
         """Join as many inner headings as fit into half of the budget."""
+        budget = self._text_budget // 2
         for start in range(len(headings)):
-            head = " > ".join(headings[start:]) + "\n"
-            if self._fits(head, self._text_budget // 2):
-                return head
+            if sum(map(len, headings[start:])) <= budget * _MAX_HEAD_CHARACTERS_PER_TOKEN:
+                head = " > ".join(headings[start:]) + "\n"
+                if self._fits(head, budget):
+                    return head
         return ""
+
+    def _count_fitting(
+        self, head: str, overlap: str, waiting: list[str], pieces: Iterator[str]
+    ) -> int:
+        """Count the pieces that fit into one passage; the first one does.
+
+        Args:
+            head: the headings.
+            overlap: the text that is repeated from the passage before.
+            waiting: the next pieces; more are added from `pieces` as far as needed.
+            pieces: the pieces that follow.
+        """
+
+        def fits(count: int) -> bool:
+            waiting.extend(islice(pieces, max(0, count - len(waiting))))
+            text = head + (overlap + "".join(waiting[:count])).strip()
+            return count <= len(waiting) and self._fits(text)
+
+        return _largest_fitting(fits, 1)
 
     def _pieces(self, head: str, paragraphs: Iterable[str]) -> Iterator[str]:
         """Yield paragraphs, or the parts of those that exceed a passage."""
@@ -128,14 +151,34 @@ class Chunker:
 
     def _overlap_of(self, head: str, body: str, piece: str) -> str:
         """Return the last sentences of a passage that fit before `piece` in the next one."""
-        overlap = ""
-        for sentence in reversed(list(_split_after(body, _SENTENCE_END))):
-            longer = sentence + overlap
-            next_text = head + (longer + piece).strip()
-            if not (self._fits(longer, self.overlap) and self._fits(next_text)):
-                break
-            overlap = longer
-        return overlap
+        sentences = list(_split_after(body, _SENTENCE_END))
+
+        def fits(count: int) -> bool:
+            overlap = "".join(sentences[-count:])
+            return (
+                count <= len(sentences)
+                and self._fits(overlap, self.overlap)
+                and self._fits(head + (overlap + piece).strip())
+            )
+
+        count = _largest_fitting(fits, 0)
+        return "".join(sentences[len(sentences) - count :])
+
+
+def _largest_fitting(fits: Callable[[int], bool], count: int) -> int:
+    """Return the largest count that fits, from one that does, after few tries.
+
+    Counting tokens of every beginning of a passage would take time that grows with its square.
+    """
+    while fits(too_many := count + max(1, count // 2)):
+        count = too_many
+    while too_many - count > 1:
+        middle = (count + too_many) // 2
+        if fits(middle):
+            count = middle
+        else:
+            too_many = middle
+    return count
 
 
 def _split_after(text: str, end: re.Pattern[str]) -> Iterator[str]:

@@ -6,6 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from twinvec.documents.section import shorten
 from twinvec.index import Document
 
 if TYPE_CHECKING:
@@ -13,6 +14,9 @@ if TYPE_CHECKING:
 
     from twinvec.documents.chunker import Chunker
     from twinvec.documents.section import Section
+
+MAX_ANCHOR_CHARACTERS = 1000
+"""A longer anchor is left out, since each passage repeats it in its id, metadata and URL."""
 
 
 def passages_of(
@@ -32,33 +36,34 @@ def passages_of(
     counts: Counter[str] = Counter()
     used_places: set[str] = set()
     for section in sections:
-        metadata = _metadata(section, source, url)
+        anchor = section.anchor if len(section.anchor) <= MAX_ANCHOR_CHARACTERS else ""
+        metadata = _metadata(section, anchor, source, url)
         for text in chunker.cut(section):
-            place_name = _place_name(section.anchor, counts, used_places)
+            place_name = _place_name(anchor, counts, used_places)
             yield Document(f"{source}#{place_name}", text, metadata)
 
 
-def _metadata(section: Section, source: str, url: str | None) -> dict[str, Any]:
-    anchor = quote(section.anchor, safe="=", errors="replace")  # may contain lone surrogates
+def _metadata(section: Section, anchor: str, source: str, url: str | None) -> dict[str, Any]:
+    quoted = quote(anchor, safe="=", errors="replace")  # may contain lone surrogates
     metadata = {
         "source": source,
-        "title": section.title,
-        "heading": " > ".join(section.headings),
-        "anchor": section.anchor,
+        "title": shorten(section.title),
+        "heading": " > ".join(map(shorten, section.headings)),
+        "anchor": anchor,
         "page": section.page,
-        "url": url and (f"{url}#{anchor}" if anchor else url),
+        "url": url and (f"{url}#{quoted}" if quoted else url),
     }
     return {key: value for key, value in metadata.items() if value}
 
 
 def _place_name(anchor: str, counts: Counter[str], used_places: set[str]) -> str:
     """Return a unique name of a place in a file, though anchors may repeat or be numbers."""
-    counts[anchor] += 1
-    number = str(counts[anchor])
-    if not anchor:
-        return number
-    name = anchor if number == "1" and not anchor.isdecimal() else f"{anchor}:{number}"
-    if name in used_places:
-        return _place_name(anchor, counts, used_places)
-    used_places.add(name)
-    return name
+    while True:
+        counts[anchor] += 1
+        number = str(counts[anchor])
+        if not anchor:
+            return number
+        name = anchor if number == "1" and not anchor.isdecimal() else f"{anchor}:{number}"
+        if name not in used_places:
+            used_places.add(name)
+            return name

@@ -72,18 +72,25 @@ def _markdown_sections(file: Path, name: str, _field: str, _on_error: OnError) -
     text = read_text(file, name)
     with _optional_parser(name, "Markdown"):
         from twinvec.documents.markup import markdown_sections  # needs optional packages
-    try:
-        sections = markdown_sections(text)
-    except ValueError as err:
-        raise FileError(name, str(err)) from err
-    yield from sections
+    with _refusals(name):
+        yield from markdown_sections(text)
 
 
 def _html_sections(file: Path, name: str, _field: str, _on_error: OnError) -> Iterator[Section]:
     text = read_text(file, name)
     with _optional_parser(name, "HTML"):
         from twinvec.documents.markup import html_sections  # needs optional packages
-    yield from html_sections(text)
+    with _refusals(name):
+        yield from html_sections(text)
+
+
+@contextmanager
+def _refusals(name: str) -> Iterator[None]:
+    """Name the file whose markup is refused."""
+    try:
+        yield
+    except ValueError as err:
+        raise FileError(name, str(err)) from err
 
 
 def _pdf_sections(file: Path, name: str, _field: str, _on_error: OnError) -> Iterator[Section]:

@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+MAX_HEADING_CHARACTERS = 1000
+"""A longer heading is text that was marked by mistake. Every passage below it would repeat it."""
+
 _BLANK_LINES = re.compile(r"\n\s*\n")
 
 
@@ -36,3 +39,10 @@ class Section:
 def paragraphs_of(text: str) -> list[str]:
     """Split text at blank lines."""
     return [paragraph for paragraph in _BLANK_LINES.split(text) if paragraph.strip()]
+
+
+def shorten(heading: str) -> str:
+    """Cut a heading or title to `MAX_HEADING_CHARACTERS`, with an ellipsis at its end."""
+    if len(heading) <= MAX_HEADING_CHARACTERS:
+        return heading
+    return heading[: MAX_HEADING_CHARACTERS - 1] + "\u2026"

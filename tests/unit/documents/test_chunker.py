@@ -144,6 +144,33 @@ def test_a_word_without_an_end_is_cut_where_it_is_one_token_too(model: Embedder,
     assert squeezed("".join(texts)) == f"{long}a"
 
 
+@pytest.mark.parametrize("headings", [(), ("long words " * 40, "\u200b" * 700, "end")])
+@pytest.mark.parametrize(
+    "pattern",
+    ["\x01\n\n", "\u200b\n\n", "\x01\n", "a. ", "?\x01\n\n", "日。", "word ", "a\n\n", "x"],
+)
+def test_a_character_is_counted_a_limited_number_of_times(
+    embedder: Embedder, pattern: str, headings: tuple[str, ...]
+) -> None:
+    counted = 0
+
+    class Watched:
+        info = embedder.info
+
+        def count_tokens(self, texts: list[str]) -> list[int]:
+            nonlocal counted
+            counted += sum(map(len, texts))
+            return embedder.count_tokens(texts)
+
+    text = pattern * (8_000 // len(pattern))
+    chunker = Chunker(cast("Embedder", Watched()))
+    paragraphs = [part for part in text.split("\n\n") if part]
+    texts = list(chunker.cut(Section(paragraphs, headings)))
+    assert squeezed(texts[-1])[-1] == squeezed(text)[-1]
+    # Of short paragraphs, each is counted with its headings, here up to 800 characters.
+    assert counted < (500 if headings else 40) * len(text)
+
+
 @pytest.mark.parametrize(
     ("options", "problem"),
     [

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
+from types import FrameType
+from typing import Any
 
 import pytest
 
@@ -123,3 +126,102 @@ def test_markdown_is_nested_as_deep_as_it_is_read_or_refused(sign: str) -> None:
     for depth in (most + 1, most + 2, 20_000):
         with pytest.raises(ValueError, match=r"^quotes and lists nested more than 100 deep"):
             markdown("before\n\n" + sign * depth + "x")
+
+
+def lines_run(read: Callable[[str], list[Section]], text: str) -> int:
+    """Count the lines of Python that reading a text runs."""
+    count = 0
+
+    def trace(_frame: FrameType, _event: str, _argument: Any) -> Any:
+        nonlocal count
+        count += 1
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        read(text)
+    finally:
+        sys.settrace(before)
+    return count
+
+
+@pytest.mark.parametrize(
+    ("read", "pattern"),
+    [
+        (markdown, "# a\n"),
+        (markdown, "a\n=\n"),
+        (markdown, "a\n-\n"),
+        (markdown, "- a\n"),
+        (markdown, "> a\nb\n"),
+        (markdown, "[a"),
+        (markdown, "*a **b "),
+        (markdown, "|a|b|\n|-|-|\n|1|2|\n\n"),
+        (markdown, "[a]: b\n\n[a]\n\n"),
+        (html, "<h2 id=a>a</h2>b"),
+        (html, "<td> "),
+        (html, "<p>a<h2>b</h2>"),
+        (html, "<h1>a<div>"),
+        (html, "<div id=a><h2>b</h2>"),
+        (html, "<h1><a>#</a>"),
+    ],
+)
+def test_twice_the_text_takes_twice_the_work(
+    read: Callable[[str], list[Section]], pattern: str
+) -> None:
+    count = 1000 if read is html else 200  # pages of few tags are not checked
+    begin = "<table>" if pattern == "<td> " else ""
+    once, twice = (lines_run(read, begin + pattern * n) for n in (count, 2 * count))
+    assert twice < 2.2 * once
+
+
+def test_equal_headings_have_the_anchors_of_github() -> None:
+    sections = markdown("# a\n# a-1\n# a\n# a\n# a-1\n# b\n")
+    assert [section.anchor for section in sections] == ["a", "a-1", "a-2", "a-3", "a-1-1", "b"]
+
+
+def test_unclosed_headings_do_not_repeat_their_text() -> None:
+    (section,) = html("<h1>a<div>" * 500)
+    assert section.headings == (" ".join("a" * 500),)
+    assert section.paragraphs == [" ".join("a" * 500)]
+    (section,) = html("<h1>a<div>" * 2000 + "<p>b")
+    assert section.headings[0].startswith("a a a")
+    assert len(section.headings[0]) == 1000
+    assert section.paragraphs == [" ".join("a" * 2000) + " b"]
+
+
+def test_a_long_heading_is_a_paragraph() -> None:
+    long = " ".join(["word"] * 1000)
+    sections = markdown(f"{long}\n---\n### Below\ntext\n")
+    short = long[:999] + "\u2026"
+    assert sections == [
+        Section([long], (short,), sections[0].anchor),
+        Section(["text"], (short, "Below"), "below"),
+    ]
+
+
+def test_a_heading_with_blocks_is_a_heading_only() -> None:
+    sections = html("<h1><div>One</div><div>Two<br>three</div></h1>text")
+    assert sections == [Section(["text"], ("One Two three",), "", "One Two three")]
+
+
+def test_the_first_heading_of_a_section_has_its_anchor() -> None:
+    page = "<body><div id=s>{}<h2>A</h2>a<h2>B</h2>b</div><section id=t><div><h3>C</h3>c"
+    for before in ("", "<p>x" * 50, "<p hidden><h2 hidden>no</h2>"):
+        anchors = [section.anchor for section in html(page.format(before)) if section.headings]
+        assert anchors == ["s", "", ""]
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("<div>" * 30_000, "elements are nested, or were never closed; close them"),
+        ("".join(f"<p><b id={number}>" for number in range(4200)), "formatting elements, such as"),
+        ("<p " + "".join(f"a{number} " for number in range(20_000)) + ">", "has 20,000 attributes"),
+    ],
+)
+def test_pages_that_no_parser_reads_quickly_are_refused(text: str, problem: str) -> None:
+    with pytest.raises(ValueError, match=problem):
+        html(text)
+    with pytest.raises(ValueError, match=problem):
+        markdown(text)

@@ -4,8 +4,8 @@ import pytest
 
 from twinvec import Embedder
 from twinvec.documents.chunker import Chunker
-from twinvec.documents.passages import passages_of
-from twinvec.documents.section import Section
+from twinvec.documents.passages import MAX_ANCHOR_CHARACTERS, passages_of
+from twinvec.documents.section import MAX_HEADING_CHARACTERS, Section
 
 
 @pytest.fixture
@@ -47,3 +47,26 @@ def test_metadata_tell_where_a_passage_is_from(chunker: Chunker) -> None:
 def test_anchors_need_not_be_text(chunker: Chunker) -> None:
     (found,) = passages_of([Section(["a"], anchor="x\ud800")], chunker, "a.md", "/a.md")
     assert found.metadata["url"] == "/a.md#x%3F"
+
+
+def test_anchors_that_look_numbered_do_not_nest_calls(chunker: Chunker) -> None:
+    anchors = [*(f"x:{number}" for number in range(2, 2000)), "x", "x"]
+    sections = [Section(["a"], anchor=anchor) for anchor in anchors]
+    ids = [passage.id for passage in passages_of(sections, chunker, "a.md")]
+    assert ids == [f"a.md#{anchor}" for anchor in [*anchors[:-1], "x:2000"]]
+
+
+def test_long_names_are_not_repeated_in_every_passage(chunker: Chunker) -> None:
+    long = "long " * 20_000
+    section = Section(["a word " * 1000], (long, long), "a" * 100_000, long)
+    passages = list(passages_of([section], chunker, "a.md", "/a.md"))
+    assert len(passages) > 1000
+    for passage in passages:
+        assert len(passage.metadata["heading"]) == 2 * MAX_HEADING_CHARACTERS + len(" > ")
+        assert len(passage.metadata["title"]) == MAX_HEADING_CHARACTERS
+        assert passage.metadata["url"] == "/a.md"
+        assert len(passage.id) < 20
+    assert sum(passage.text.count("long") for passage in passages) == 20_000
+    kept = Section(["a"], anchor="a" * MAX_ANCHOR_CHARACTERS)
+    (passage,) = passages_of([kept], chunker, "a.md")
+    assert passage.metadata["anchor"] == kept.anchor

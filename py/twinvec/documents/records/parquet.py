@@ -16,17 +16,27 @@ if TYPE_CHECKING:
 
     from twinvec.documents.on_error import OnError
 
-_BATCH_ROWS = 1024
+_MAX_BATCH_ROWS = 1024
+_MIN_BATCH_ROWS = 16
+_MAX_BATCH_BYTES = 1 << 30  # a text that is stored once is in memory once for each row of a batch
+# Equal texts are stored once, so a small file can hold endless text, or more than fits in memory.
+_MAX_TEXT_BYTES = 1 << 26
+_MAX_TEXT_PER_FILE_BYTE = 1000  # compressed prose has 3 to 5
 
 
 def read_parquet(file: Path, name: str, field: str, on_error: OnError) -> Iterator[str]:
     """Yield the texts of a Parquet file; see `read_texts`."""
     pa, pq = _pyarrow(name)
-    number = 0
+    number = text_size = 0
+    limit = _MAX_TEXT_BYTES + _MAX_TEXT_PER_FILE_BYTE * file.stat().st_size
     try:
         with pq.ParquetFile(file) as parquet:
             _check_column(pa.types, parquet.schema_arrow, name, field)
-            batches = parquet.iter_batches(batch_size=_BATCH_ROWS, columns=[field])
+            unpacked_size = _unpacked_size(parquet.metadata, field)
+            _check_size(unpacked_size, limit, name)
+            rows = _MAX_BATCH_BYTES // max(unpacked_size, 1)
+            rows = max(_MIN_BATCH_ROWS, min(rows, _MAX_BATCH_ROWS))
+            batches = parquet.iter_batches(batch_size=rows, columns=[field])
             scalars = chain.from_iterable(batch.column(0) for batch in batches)
             for number, scalar in enumerate(scalars, 1):
                 try:
@@ -34,6 +44,8 @@ def read_parquet(file: Path, name: str, field: str, on_error: OnError) -> Iterat
                 except RecordError as err:
                     on_error(err)
                 else:
+                    text_size += len(text)
+                    _check_size(text_size, limit, name)
                     yield text
     except (pa.ArrowException, OSError) as err:
         reason = " ".join(str(err).split())
@@ -63,6 +75,24 @@ def _check_column(types: ModuleType, schema: Any, name: str, field: str) -> None
         or types.is_string_view(value_type)
     ):
         raise FieldError(name, f'field "{field}" is of type {column_type}, not string')
+
+
+def _unpacked_size(metadata: Any, field: str) -> int:
+    """Return the bytes of a column as the file's metadata state them."""
+    row_groups = (metadata.row_group(number) for number in range(metadata.num_row_groups))
+    columns = (group.column(i) for group in row_groups for i in range(group.num_columns))
+    return sum(
+        column.total_uncompressed_size for column in columns if column.path_in_schema == field
+    )
+
+
+def _check_size(size: int, limit: int, name: str) -> None:
+    if size > limit:
+        problem = (
+            f"its texts unpack to more than {limit:,} bytes, {_MAX_TEXT_PER_FILE_BYTE:,} times the "
+            "file's size; split the file, or leave it out"
+        )
+        raise FileError(name, problem)
 
 
 def _text_of(scalar: Any, name: str, number: int, field: str) -> str:

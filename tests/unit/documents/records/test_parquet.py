@@ -69,3 +69,19 @@ def test_a_missing_package_is_named(file: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     with pytest.raises(FileError, match=r"needs pyarrow: pip install 'twinvec\[parquet\]'"):
         read(file)
+
+
+def test_a_small_file_of_endless_text_is_refused(file: Path) -> None:
+    once = pa.DictionaryArray.from_arrays(pa.array([0] * 1_000_000, pa.int32()), ["a" * 1_000_000])
+    pq.write_table(pa.table({"text": once}), file, compression="zstd")
+    assert file.stat().st_size < 10_000
+    lengths: list[int] = []
+    with pytest.raises(FileError, match=r"^corpus\.parquet: its texts unpack to more than"):
+        lengths.extend(map(len, read_parquet(file, file.name, "text", raise_error)))
+    assert 0 < sum(lengths) < 100_000_000
+
+
+def test_a_text_that_would_fill_the_memory_is_refused(file: Path) -> None:
+    pq.write_table(pa.table({"text": ["a" * 80_000_000]}), file, compression="zstd")
+    with pytest.raises(FileError, match="its texts unpack to more than"):
+        read(file)
