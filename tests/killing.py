@@ -96,7 +96,11 @@ def _intercept(countdown: _Countdown) -> None:
 
 
 def killed_at_every_operation(
-    root: Path, prepare: Callable[[Path], object], work: Callable[[Path], object]
+    root: Path,
+    prepare: Callable[[Path], object],
+    work: Callable[[Path], object],
+    *,
+    every: int = 1,
 ) -> Iterator[tuple[str, Path]]:
     """Yield each file operation of `work` and the folder in which it was killed there.
 
@@ -105,8 +109,9 @@ def killed_at_every_operation(
         prepare: fills the folder, before each run.
         work: writes into the folder. It runs in a forked child, so it must not use what threads of
             this process hold, such as an open model.
+        every: 1 for every operation, n for each n-th.
     """
-    for number in count(1):
+    for number in count(1, every):
         folder = root / str(number) / "here"
         folder.mkdir(parents=True)
         prepare(folder)

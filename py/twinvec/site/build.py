@@ -9,6 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from twinvec.atomic import PART_SUFFIX, delete_parts, locked, target_name
 from twinvec.embedder import Embedder
 from twinvec.errors import TwinvecError
 from twinvec.index import Index
@@ -23,7 +24,7 @@ from twinvec.site.sample import load_own_index, write_sample
 from twinvec.site.scripts import DOORS, WORKERS, write_scripts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from twinvec.site.models import FoundModels
 
@@ -51,6 +52,9 @@ def build_site(
 ) -> tuple[Embedder, Index]:
     """Write a site; unchanged files stay untouched.
 
+    Each file is replaced in one step, `manifest.json` after all others. After a crash the next
+    build finishes the site.
+
     Args:
         out: folder of the site. Its folders `models` and `runtime` belong to twinvec, and other
             files in them are deleted. An index in `out/index` is kept, unless it is the sample.
@@ -71,7 +75,22 @@ def build_site(
         IndexFormatError: `index` is not an index, or `out/index` holds something else.
     """
     _check_sources(web)
-    _check_target(out)
+    with locked(out):
+        _delete_remains(out)
+        _check_target(out)
+        return _build(out, model, dtypes, index, web, webgpu=webgpu, on_compress=on_compress)
+
+
+def _build(
+    out: Path,
+    model: str | Path | None,
+    dtypes: Sequence[str],
+    index: Path | None,
+    web: Path,
+    *,
+    webgpu: bool,
+    on_compress: Callable[[int, int], object] | None,
+) -> tuple[Embedder, Index]:
     models = find_models(model, dtypes)
     _, info = models[dtypes[0]]
     embedder = Embedder.from_pretrained(model or info.name, dtype=dtypes[0])
@@ -105,7 +124,10 @@ def _check_sources(web: Path) -> None:
 def _check_target(out: Path) -> None:
     """Check that a build neither deletes nor replaces anybody else's files."""
     if not is_site(out):
-        _refuse_existing(out / name for name in (*OWNED_FOLDERS, *DOORS))
+        # An earlier build may have ended before it wrote the first file.
+        folders = [out / name for name in OWNED_FOLDERS]
+        _refuse_existing(folder for folder in folders if any(_files_in(folder)))
+        _refuse_existing(out / name for name in DOORS)
     manifest = out / SITE_MANIFEST  # web applications often have a file of that name
     if manifest.exists() and SITE_MARK.encode() not in manifest.read_bytes():
         _refuse_existing([manifest])
@@ -113,6 +135,23 @@ def _check_target(out: Path) -> None:
     scripts = {path for name in WORKERS for path in (out / name, brotli_path(out / name))}
     _refuse_existing(file for file in (out / "workers").glob("*") if file not in scripts)
     check_folder(out / "index")
+
+
+def _files_in(folder: Path) -> Iterator[Path]:
+    """Yield a folder's files, or the file of that name; unfinished files excepted."""
+    for file in [folder, *folder.rglob("*")]:
+        if not file.is_dir() and file.exists() and target_name(file) is None:
+            yield file
+
+
+def _delete_remains(out: Path) -> None:
+    """Delete the temporary files of a build that was killed; `_write_files` deletes the others."""
+    names = {*DOORS, *OWNED_FOLDERS, "workers", SITE_MANIFEST}
+    for part in out.glob(f".*{PART_SUFFIX}"):
+        if target_name(part) in names:
+            delete_parts(out / str(target_name(part)))
+    for name in WORKERS:
+        delete_parts(out / name)
 
 
 def _refuse_existing(paths: Iterable[Path]) -> None:
@@ -133,6 +172,7 @@ def _write_files(
     on_compress: Callable[[int, int], object] | None,
 ) -> None:
     """Write everything but the index, and delete stale files from the owned folders."""
+    out.mkdir(parents=True, exist_ok=True)
     files = [*write_runtime(out, web, webgpu=webgpu), *write_model(out, models)]
     # Weights and their external data are left out: Brotli saves a tenth, and takes minutes.
     others = [file for file in files if ".onnx" not in file.name]

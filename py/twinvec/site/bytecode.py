@@ -12,12 +12,12 @@ and they load as fast.
 from __future__ import annotations
 
 import hashlib
-import tempfile
 import zipfile
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from twinvec.atomic import CACHE_WAIT_SECONDS, locked, replacing, temporary_folder
 from twinvec.download import cache_root
 from twinvec.site.node import run_script
 
@@ -108,15 +108,15 @@ def compile_archive(name: str, sources: Mapping[str, bytes], web: Path) -> Path:
     target = cache_root() / "bytecode" / _cache_key(sources, script, web) / name
     if target.is_file():
         return target
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=target.parent) as temporary:
-        folder, part = Path(temporary) / "sources", Path(temporary) / name
+    with locked(target, wait_seconds=CACHE_WAIT_SECONDS), temporary_folder(target) as temporary:
+        if target.is_file():  # another run was faster
+            return target
         for path, content in sources.items():
-            (folder / path).parent.mkdir(parents=True, exist_ok=True)
-            (folder / path).write_bytes(content)
-        run_script(script, folder)
-        _pack(folder, part)
-        part.replace(target)
+            (temporary / path).parent.mkdir(parents=True, exist_ok=True)
+            (temporary / path).write_bytes(content)
+        run_script(script, temporary)
+        with replacing(target) as part:
+            _pack(temporary, part)
     return target
 
 

@@ -7,17 +7,17 @@ once and cached.
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from twinvec.atomic import CACHE_WAIT_SECONDS, locked, replacing
 from twinvec.download import cache_root, sha256_of
+from twinvec.site.files import copy_file
 from twinvec.site.node import run_script
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
 
 
 def brotli_path(file: Path) -> Path:
@@ -50,7 +50,7 @@ def write_compressed(
     for file, compressed in cached.items():
         target = brotli_path(file)
         if not target.is_file() or sha256_of(target) != sha256_of(compressed):
-            shutil.copyfile(compressed, target)
+            copy_file(compressed, target)
     return [brotli_path(file) for file in files]
 
 
@@ -60,10 +60,10 @@ def _compress_all(
     """Compress each file to its target, as many at a time as there are cores."""
 
     def compress(source: Path, target: Path) -> None:
-        with tempfile.TemporaryDirectory(dir=target.parent) as folder:
-            part = Path(folder) / target.name
-            run_script(script, source, part)
-            part.replace(target)
+        with locked(target, wait_seconds=CACHE_WAIT_SECONDS):
+            if not target.is_file():  # else another run was faster
+                with replacing(target) as part:
+                    run_script(script, source, part)
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         jobs = pool.map(compress, targets.keys(), targets.values())

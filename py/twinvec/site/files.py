@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from typing import TYPE_CHECKING
 
+from twinvec.atomic import replacing
 from twinvec.download import sha256_of
 from twinvec.errors import IntegrityError
 
@@ -27,6 +28,12 @@ def copy_verified(source: Path, target: Path, sha256: str) -> Path:
     if source_sha256 != sha256:
         advice = "Empty twinvec's cache and try again."
         raise IntegrityError(str(source), sha256, source_sha256, advice)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(source, target)
+    copy_file(source, target)
     return target
+
+
+def copy_file(source: Path, target: Path) -> None:
+    """Copy a file as a whole, and create the folders above it."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(target) as part:
+        shutil.copyfile(source, part)

@@ -6,6 +6,7 @@ import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from twinvec.atomic import write_file
 from twinvec.catalog.find import find_model
 from twinvec.embedder import Embedder
 from twinvec.model.reference import REFERENCE_POOLING, REFERENCE_TEXTS, record
@@ -53,7 +54,9 @@ def write_model(out: Path, models: FoundModels) -> Iterator[Path]:
     _, first = next(iter(models.values()))
     info = replace(first, weights=weights, files=files, references=references)
     manifest = out / "models" / "manifest.json"
-    manifest.write_text(json.dumps({"models": [info.to_json()]}), encoding="utf-8")
+    content = json.dumps({"models": [info.to_json()]}).encode()
+    if not manifest.is_file() or manifest.read_bytes() != content:
+        write_file(manifest, content)
     yield manifest
 
 

@@ -6,12 +6,15 @@ The scripts are not minified, so that they can be read in a browser's debugger.
 
 from __future__ import annotations
 
-import shutil
-import tempfile
-from pathlib import Path
+from typing import TYPE_CHECKING
 
+from twinvec.atomic import temporary_folder
 from twinvec.errors import TwinvecError
+from twinvec.site.files import copy_file
 from twinvec.site.node import run_script
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 DOORS = ("twinvec.js", "twinvec-search.js", "sw.js")
 """Scripts at a site's root: addresses that pages rely on."""
@@ -20,18 +23,17 @@ WORKERS = ("workers/python.js", "workers/session.js")
 
 
 def write_scripts(out: Path, web: Path) -> list[Path]:
-    """Write the scripts into the site `out`, unchanged ones excepted. Return all their paths.
+    """Write the scripts into the folder `out`, unchanged ones excepted. Return all their paths.
 
     Raises:
         TwinvecError: Node or esbuild is missing, or bundling failed.
     """
     if not (web / "node_modules" / "esbuild").is_dir():
         raise TwinvecError(f"esbuild is missing; run `npm ci --ignore-scripts` in {web}")
-    with tempfile.TemporaryDirectory() as folder:
-        run_script(web / "tools" / "bundle.mjs", Path(folder))
+    with temporary_folder(out / "workers") as folder:
+        run_script(web / "tools" / "bundle.mjs", folder)
         for name in (*DOORS, *WORKERS):
-            bundle, target = Path(folder) / name, out / name
+            bundle, target = folder / name, out / name
             if not target.is_file() or target.read_bytes() != bundle.read_bytes():
-                target.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(bundle, target)
+                copy_file(bundle, target)
     return [out / name for name in (*DOORS, *WORKERS)]
