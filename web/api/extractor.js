@@ -37,6 +37,8 @@ import { Tensor } from "./tensor.js";
  *   into passages that the model does not truncate, as `twinvec index` does; `source` is its name
  * @property {(texts: string | string[]) => Promise<number[]>} countTokens  of each text; special
  *   tokens and those beyond `versions.fingerprint.max_length` count too
+ * @property {(texts: string | string[]) => Promise<Int32Array[]>} tokenIds  of each text, as the
+ *   model takes them: with special tokens, and without those beyond the limit
  * @property {boolean} ended  true once the workers ended; every later call is refused
  * @property {() => Promise<void>} dispose  end the workers and free their memory
  *
@@ -59,6 +61,7 @@ export function createExtractor(worker, versions) {
     createIndex: async () => new SearchIndex(worker, await worker.request("createIndex", {})),
     passages: (source, sections) => worker.request("passages", { source, sections }),
     countTokens: (texts) => worker.request("countTokens", { texts: asList(texts) }),
+    tokenIds: (texts) => tokenIds(worker, asList(texts)),
     dispose: async () => worker.terminate(),
   };
   /** @type {(texts: string | string[], options?: ExtractorOptions) => Promise<Tensor>} */
@@ -93,6 +96,16 @@ async function embed(worker, texts, options) {
     inTurn: true,
   });
   return new Tensor([...dims], data);
+}
+
+/**
+ * @param {Client<WorkerMethods>} worker
+ * @param {string[]} texts
+ */
+async function tokenIds(worker, texts) {
+  const { ids, lengths } = await worker.request("tokenIds", { texts });
+  let end = 0;
+  return Array.from(lengths, (length) => ids.slice(end, (end += length)));
 }
 
 /**

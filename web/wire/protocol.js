@@ -17,6 +17,8 @@
  * @property {(params: { texts: string[], prompt: string, pooling: string, normalize: boolean,
  *   precision: string }) => Embeddings} embed
  * @property {(params: { texts: string[] }) => number[]} countTokens
+ * @property {(params: { texts: string[] }) => { ids: Int32Array, lengths: Int32Array }} tokenIds
+ *   the ids of all texts in one array, and their number for each text
  * @property {(params: { url: string }) => OpenedIndex} openIndex
  * @property {(params: { file: ArrayBuffer }) => OpenedIndex} importIndex
  * @property {(params: {}) => OpenedIndex} createIndex

@@ -86,6 +86,7 @@ const handlers = {
   closeIndex: async (params) => ({ value: await host.ask("close_index", params) }),
   passages: async (params) => ({ value: await host.ask("passages", params) }),
   remove: async (params) => ({ value: await host.ask("remove", params) }),
+  tokenIds: async (params) => ({ value: await host.ask("token_ids", params) }),
   countTokens: async (params) => ({ value: await host.ask("count_tokens", params) }),
   add: async (params, report) => ({ value: await host.ask("add", params, report) }),
   documents: async (params) => ({ value: await host.ask("documents", params) }),

@@ -168,6 +168,17 @@ class Pipeline:
         """
         return [self.tokenizer.encode(text).full_length for text in check_texts(texts)]
 
+    def token_ids(self, texts: Iterable[str]) -> list[NDArray[np.int64]]:
+        """Tokenize texts as `encode` does: with special tokens, and without a truncated tail.
+
+        Returns:
+            One int64 [tokens] for each text.
+
+        Raises:
+            TypeError: `texts` is not a list of strings.
+        """
+        return [self.tokenizer.encode(text).input_ids for text in check_texts(texts)]
+
     def close(self) -> None:
         """Free the session; the pipeline cannot be used afterwards."""
         self.session.close()

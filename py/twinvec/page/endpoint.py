@@ -101,6 +101,14 @@ class Endpoint:
         """Count the tokens of each text."""
         return self._embedder.count_tokens(texts)
 
+    async def token_ids(self, texts: list[str]) -> dict[str, Any]:
+        """Tokenize texts; the ids of all texts are int32 [tokens], the lengths int32 [n]."""
+        ids = self._embedder.pipeline.token_ids(texts)
+        return {
+            "ids": np.concatenate([np.empty(0), *ids], dtype=np.int32, casting="unsafe"),
+            "lengths": np.array([len(text_ids) for text_ids in ids], np.int32),
+        }
+
     async def open_index(self, url: str, progress: Progress) -> dict[str, Any]:
         """Open an index of this model."""
         index = await Index.aload(url, progress=progress)

@@ -46,6 +46,7 @@ NUMPY_MODULES = """
 
 NATIVE_ONLY = (
     "twinvec.catalog*",
+    "twinvec.certify*",
     "twinvec.cli*",
     "twinvec.convert*",
     "twinvec.documents*",

@@ -109,6 +109,8 @@ def test_no_texts_are_an_empty_array(pipeline: Pipeline) -> None:
 def test_tokens_are_counted_and_long_texts_truncated(pipeline: Pipeline, session: Doubling) -> None:
     long = "a " * 9
     assert pipeline.count_tokens(["", *TEXTS, long]) == [0, 3, 1, 9]
+    ids = pipeline.token_ids(["", *TEXTS, long])
+    assert [len(text_ids) for text_ids in ids] == [0, 3, 1, pipeline.tokenizer.max_length]
     with pytest.warns(TruncationWarning, match="longer than 4 tokens") as warned:
         pipeline.encode([*TEXTS, long, long], pooling="mean")
     assert (pipeline.truncated, len(warned)) == (2, 1)

@@ -98,6 +98,12 @@ def test_vectors_are_those_of_the_embedder(opened: Page, embedder: Embedder) -> 
     assert np.array_equal(embeddings["data"].reshape(2, 32), embedder.encode(TEXTS, pooling="mean"))
     assert opened.progress == [(1, 2), (2, 2)]
     assert opened.ask("count_tokens", texts=TEXTS) == embedder.count_tokens(TEXTS)
+    answer = opened.ask("token_ids", texts=TEXTS)
+    native = embedder.pipeline.token_ids(TEXTS)
+    assert answer["ids"].tolist() == np.concatenate(native).tolist()
+    assert answer["ids"].dtype == np.int32
+    assert answer["lengths"].tolist() == list(map(len, native))
+    assert opened.ask("token_ids", texts=[])["ids"].size == 0
 
 
 def test_token_vectors_are_padded_with_zeros(opened: Page, embedder: Embedder) -> None:
