@@ -31,6 +31,8 @@ class Dtype:
     """How `convert` makes it; None where a model must bring its own file."""
     made_from: str = ""
     """Input of the recipe, for messages."""
+    bit_exact: bool = False
+    """True where runtimes agree on every bit."""
 
     @property
     def derived(self) -> bool:
@@ -59,7 +61,9 @@ DTYPES: Mapping[str, Dtype] = {
     "w8": Dtype("_w8", "exact", "weight_only", "fp32 weights"),
     "w16": Dtype("_w16", "exact", "weight_only", "fp32 weights"),
     # 0: only sums of integers, which no order changes; see `convert.w8a8`.
-    "w8a8": Dtype("_w8a8", "exact", "w8a8", "the model.safetensors of a BERT encoder"),
+    "w8a8": Dtype(
+        "_w8a8", "exact", "w8a8", "the model.safetensors of a BERT encoder", bit_exact=True
+    ),
 }
 """Every dtype by its name: Transformers.js 4's, and twinvec's own."""
 
