@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import json
 import os
 import shutil
 import subprocess
@@ -16,7 +17,7 @@ import venv
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 ROOT = Path(__file__).resolve().parent
 PYPROJECT = ROOT / "pyproject.toml"
@@ -41,6 +42,9 @@ from twinvec.certify.engines import ENGINES, missing_part
 for reason in filter(None, map(missing_part, ENGINES)):
     print(reason)
 """
+CERTIFIED_MODEL = "sentence-transformers/all-MiniLM-L6-v2"
+CERTIFIED_DTYPES = ("fp32", "w16", "w8", "w8a8", "q8")
+README_COLUMNS = 7
 ENGINE_PACKAGES = (
     *("chromium", "chromium-driver", "firefox-esr"),
     *("webkit2gtk-driver", "gir1.2-webkit2-4.1", "python3-gi", "xvfb"),
@@ -63,6 +67,8 @@ def main() -> None:
         test(passed_on)
     elif options.verb == "bench":
         bench(passed_on)
+    elif options.verb == "certify":
+        certify(quick=options.quick, update=options.update_readme)
     elif options.verb == "check":
         check()
     elif options.verb == "sbom":
@@ -80,6 +86,13 @@ def make_parser() -> argparse.ArgumentParser:
     )
     verbs.add_parser("test", help="build and run all tests; further arguments go to pytest")
     verbs.add_parser("bench", help="measure speed and memory; --quick, --json FILE")
+    certifying = verbs.add_parser(
+        "certify", help="compare browser engines with CPython; writes dist/certificate.html"
+    )
+    certifying.add_argument("--quick", action="store_true", help="minutes, not an hour")
+    certifying.add_argument(
+        "--update-readme", action="store_true", help="write the figures into README.md"
+    )
     verbs.add_parser("check", help="format, lint, types and the fast tests")
     verbs.add_parser("sbom", help="write bills of materials into sbom/ (CycloneDX JSON)")
     return parser
@@ -155,6 +168,40 @@ def bench(arguments: Sequence[str]) -> None:
     install_browser()
     install_peers()
     run(BIN / "python", BENCH / "run.py", *arguments)
+
+
+def certify(*, quick: bool, update: bool) -> None:
+    """Build dist/ and make the certificate of the embedded model.
+
+    Args:
+        quick: fewer texts, strings and conditions.
+        update: write the figures into README.md.
+    """
+    build()
+    install_browser()
+    install_engines()
+    dtypes = [argument for dtype in CERTIFIED_DTYPES for argument in ("--dtype", dtype)]
+    files: list[str | Path] = ["--json", DIST / "certificate.json", "--html", DIST / "certificate.html"]
+    form = ["--quick"] if quick else []
+    run(BIN / "twinvec", "certify", CERTIFIED_MODEL, *dtypes, *files, *form)
+    if update:
+        certificate = json.loads((DIST / "certificate.json").read_text("utf-8"))
+        text = (ROOT / "README.md").read_text("utf-8")
+        (ROOT / "README.md").write_text(with_figures(text, certificate), "utf-8")
+
+
+def with_figures(readme: str, certificate: dict[str, Any]) -> str:
+    """Return the README with the figures of a certificate in its table of dtypes."""
+    lines = readme.splitlines(keepends=True)
+    for number, line in enumerate(lines):
+        cells = line.strip("| \n").split(" | ")
+        row = certificate["dtypes"].get(cells[0].strip("`"))
+        if row and line.startswith("| `") and len(cells) == README_COLUMNS:
+            figures = [f"{row['cosine_to_fp32']:.7f}", f"{row['max_delta']:.1e}"]
+            cells[2:] = [row["parity"], f"{row['bytes'] / 1e6:.1f} MB", *figures]
+            cells.append(f"{row['same_top_10']:.0%}")
+            lines[number] = f"| {' | '.join(cells)} |\n"
+    return "".join(lines)
 
 
 def check() -> None:

@@ -45,13 +45,6 @@ TEST_PAGE = (PAGES / "test.html").read_text(encoding="utf-8")
 WORKER_HOOK = (PAGES / "hook.js").read_text(encoding="utf-8")
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add the option that lets a test rewrite the README's tables."""
-    parser.addoption(
-        "--update-readme", action="store_true", help="write the measured tables into README.md"
-    )
-
-
 @pytest.fixture(scope="session")
 def browser_type_launch_args(
     browser_type_launch_args: dict[str, Any], playwright: Playwright

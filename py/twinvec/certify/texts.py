@@ -7,7 +7,6 @@ import random
 import statistics
 import textwrap
 from dataclasses import dataclass
-from pydoc_data.topics import topics
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -97,6 +96,8 @@ def is_document(text: str) -> bool:
 
 def prose(count: int, seed: int = 0, shortest: int = 3, longest: int = 400) -> list[str]:
     """Cut passages of log-uniformly drawn lengths (in words) from Python's documentation."""
+    from pydoc_data.topics import topics  # large, and other commands do not need it
+
     words = " ".join(topics[name] for name in sorted(topics)).split()
     draw = random.Random(seed)
     lengths = [round(shortest * (longest / shortest) ** draw.random()) for _ in range(count)]

@@ -8,6 +8,7 @@ import warnings
 
 import click
 
+from twinvec.cli.certify import certify
 from twinvec.cli.convert import convert
 from twinvec.cli.embed import embed
 from twinvec.cli.hints import message_with_hints
@@ -47,5 +48,5 @@ def main() -> None:
     )
 
 
-for command in (convert, embed, index, models, search, serve, site, verify):
+for command in (certify, convert, embed, index, models, search, serve, site, verify):
     main.add_command(command)

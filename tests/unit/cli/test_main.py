@@ -12,7 +12,17 @@ from twinvec.cli import main
 
 
 def test_every_command_has_help_with_examples_and_json() -> None:
-    commands = {"convert", "embed", "index", "models", "search", "serve", "site", "verify"}
+    commands = {
+        "certify",
+        "convert",
+        "embed",
+        "index",
+        "models",
+        "search",
+        "serve",
+        "site",
+        "verify",
+    }
     assert set(main.commands) == commands
     for name, command in main.commands.items():
         answer = twinvec(name, "--help")
