@@ -181,7 +181,12 @@ def certify(*, quick: bool, update: bool) -> None:
     install_browser()
     install_engines()
     dtypes = [argument for dtype in CERTIFIED_DTYPES for argument in ("--dtype", dtype)]
-    files: list[str | Path] = ["--json", DIST / "certificate.json", "--html", DIST / "certificate.html"]
+    files: list[str | Path] = [
+        "--json",
+        DIST / "certificate.json",
+        "--html",
+        DIST / "certificate.html",
+    ]
     form = ["--quick"] if quick else []
     run(BIN / "twinvec", "certify", CERTIFIED_MODEL, *dtypes, *files, *form)
     if update:

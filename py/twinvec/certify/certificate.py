@@ -73,19 +73,27 @@ def certify(
         page = Path(scratch) / "page"
         report("CPython ...")
         natives = write_page(site, page, sample, dtypes=dtypes)
-        runs, browsers = [], {}
+        fuzz = TokenFuzz(site, strings)
+        browsers, runs, tokens = {}, [], []
         for name in engines:
             with Engine(name) as engine:
                 browsers[name], jspi = engine.browser, has_jspi(engine)
             for native, conditions in plan_runs(natives, jspi=jspi, quick=quick):
-                run = {"engine": name, "dtype": native.dtype, **asdict(conditions)}
-                run |= run_once(
-                    site, page, name, native=native, conditions=conditions, sample=sample
-                )
-                report(run_line(run, conditions))
-                runs.append(run)
-        fuzz = TokenFuzz(site, strings)
-        tokens = [fuzz.run(name, page, report) for name in engines if strings]
+                runs.append(run_once(site, page, name, native, conditions, sample))
+                report(run_line(runs[-1], conditions))
+            if strings:
+                tokens.append(fuzz.run(name, page, report))
+    return compose(site, browsers, natives, runs, tokens)
+
+
+def compose(
+    site: Path,
+    browsers: Mapping[str, str],
+    natives: Sequence[NativeResults],
+    runs: Sequence[Mapping[str, Any]],
+    tokens: Sequence[Mapping[str, Any]],
+) -> dict[str, Any]:
+    """Compose the certificate of runs."""
     (info, *_) = site_models(site)
     rows = dtype_rows(natives, runs)
     return {
@@ -123,17 +131,17 @@ def plan_runs(
             yield native, conditions
 
 
-def run_once(
+def run_once(  # noqa: PLR0917 (each is one thing)
     site: Path,
     page: Path,
     engine_name: str,
-    *,
     native: NativeResults,
     conditions: Conditions,
     sample: Sample,
 ) -> dict[str, Any]:
     """Measure and compare one run in a new browser; a browser that fails is a failure."""
     start = time.monotonic()
+    run = {"engine": engine_name, "dtype": native.dtype, **asdict(conditions)}
     try:
         with (
             tempfile.TemporaryDirectory(prefix="twinvec-") as folder,
@@ -142,16 +150,16 @@ def run_once(
         ):
             measured = measure(engine, address, native.dtype, sample)
     except EngineError as err:
-        return {"failures": [str(err)], "seconds": round(time.monotonic() - start, 1)}
-    versions = measured["versions"]
-    return {
-        "sessions": versions["sessions"],
-        "browser": measured["browser"],
-        "is_isolated": measured["isolated"],
-        "versions": {name: versions[name] for name in ("python", "pyodide", "onnxruntime")},
-        **compare(measured, native, sample),
-        "seconds": round(time.monotonic() - start, 1),
-    }
+        run["failures"] = [str(err)]
+    else:
+        versions = measured["versions"]
+        run |= {
+            "sessions": versions["sessions"],
+            "browser": measured["browser"],
+            "versions": {name: versions[name] for name in ("python", "pyodide", "onnxruntime")},
+            **compare(measured, native, sample),
+        }
+    return {**run, "seconds": round(time.monotonic() - start, 1)}
 
 
 def run_line(run: Mapping[str, Any], conditions: Conditions) -> str:

@@ -21,7 +21,7 @@ from twinvec.certify.runs import Conditions, serve_run
 from twinvec.certify.strings import random_strings
 from twinvec.encoding.tokenizer import Tokenizer
 from twinvec.errors import EngineError
-from twinvec.model.info import read_json
+from twinvec.model.facts import read_json
 from twinvec.runtime.native import NativeTokenizer
 
 if TYPE_CHECKING:

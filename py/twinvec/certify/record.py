@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any, Literal
 from twinvec.convert.quality import QUALITY_TEXTS
 from twinvec.download import sha256_of
 from twinvec.embedder import Embedder
-from twinvec.errors import IntegrityError, TruncationWarning, TwinvecError
+from twinvec.errors import IntegrityError, ParityWarning, TruncationWarning, TwinvecError
 from twinvec.index import Index
 from twinvec.model.dtypes import dtype_facts
-from twinvec.model.info import ModelInfo, read_json
+from twinvec.model.facts import read_json
+from twinvec.model.info import ModelInfo
 from twinvec.model.reference import BOUNDS
 from twinvec.runtime.native import NativeSession, NativeTokenizer
 
@@ -126,12 +127,13 @@ def record(embedder: Embedder, sample: Sample, index_folder: Path) -> NativeResu
         sample: texts and queries.
         index_folder: folder for the index, which a browser opens.
     """
-    count = len(sample.documents)
+    ids = [f"text-{number}" for number in range(len(sample.documents))]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", TruncationWarning)  # some texts are too long on purpose
+        warnings.simplefilter("ignore", ParityWarning)
         vectors = embedder.encode([*sample.texts, *sample.queries])
-    index = Index.build(sample.documents, embedder, ids=[f"text-{i}" for i in range(count)])
-    index.save(index_folder)
+        index = Index.build(sample.documents, embedder, ids=ids)
+        index.save(index_folder)
     hits: dict[str, list[list[tuple[str, float]]]] = {
         mode: [
             [(hit.id, hit.score) for hit in index.search(query, embedder, mode=mode)]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import tempfile
-from contextlib import ExitStack
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -20,7 +20,7 @@ from twinvec.model.dtypes import DTYPES
 from twinvec.site.build import build_site
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from twinvec.certify.texts import Sample
 
@@ -93,19 +93,14 @@ def certify(
     from twinvec.certify.page import FOLDER, write_page
 
     sample = choose_sample(texts, quick=quick)
-    with ExitStack() as stack:
-        if page and site:
-            write_page(site, site / FOLDER, sample, dtypes=dtypes)
-            click.echo(f"{site / FOLDER} is ready: open {FOLDER}/ of the site in any browser.")
-            return
-        names = choose_engines(engines)
-        if site is None:
-            site = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="twinvec-")))
-            click.echo("Building a site of the model ...")
-            embedder, _ = build_site(site, model, dtypes=dtypes or ["fp32"])
-            embedder.close()
+    if page and site:
+        write_page(site, site / FOLDER, sample, dtypes=dtypes)
+        click.echo(f"{site / FOLDER} is ready: open {FOLDER}/ of the site in any browser.")
+        return
+    names = choose_engines(engines)
+    with nullcontext(site) if site else temporary_site(model, dtypes) as folder:
         certificate = certificates.certify(
-            site,
+            folder,
             engines=names,
             sample=sample,
             dtypes=dtypes,
@@ -113,15 +108,32 @@ def certify(
             quick=quick,
             report=click.echo,
         )
-    if json_file:
-        json_file.write_text(json.dumps(certificate, indent=1) + "\n", encoding="utf-8")
-    if html_file:
-        html_file.write_text(render(certificate), encoding="utf-8")
+    write_certificate(certificate, json_file, html_file)
     for failure in certificate["failures"]:
         click.echo(f"FAILED: {failure}", err=True)
     if certificate["failures"]:
         raise SystemExit(1)
     click.echo(f"Same text, same vector: CPython, {', '.join(certificate['engines'].values())}.")
+
+
+@contextmanager
+def temporary_site(model: str | None, dtypes: Sequence[str]) -> Iterator[Path]:
+    """Build a site of a model, for as long as it is compared."""
+    with tempfile.TemporaryDirectory(prefix="twinvec-") as folder:
+        click.echo("Building a site of the model ...")
+        embedder, _ = build_site(Path(folder), model, dtypes=dtypes or ["fp32"])
+        embedder.close()
+        yield Path(folder)
+
+
+def write_certificate(
+    certificate: dict[str, Any], json_file: Path | None, html_file: Path | None
+) -> None:
+    """Write a certificate into the files that are named."""
+    if json_file:
+        json_file.write_text(json.dumps(certificate, indent=1) + "\n", encoding="utf-8")
+    if html_file:
+        html_file.write_text(render(certificate), encoding="utf-8")
 
 
 def choose_sample(file: Path | None, *, quick: bool) -> Sample:
