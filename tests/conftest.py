@@ -198,11 +198,17 @@ def tab(browser: Browser, test_site: str) -> Iterator[Tab]:
 @pytest.fixture(
     scope="module", params=[pytest.param(name, marks=pytest.mark.browser) for name in ENGINES]
 )
-def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
-    """Each browser engine in turn, with a profile of its own; skipped where it is not installed."""
+def engine_name(request: pytest.FixtureRequest) -> str:
+    """The name of each browser engine in turn; skipped where it is not installed."""
     if reason := missing_part(request.param):
         pytest.skip(reason)
-    with Engine(request.param) as opened:
+    return str(request.param)
+
+
+@pytest.fixture(scope="module")
+def engine(engine_name: str) -> Iterator[Engine]:
+    """Each browser engine in turn, with a profile of its own."""
+    with Engine(engine_name) as opened:
         yield opened
 
 

@@ -133,7 +133,8 @@ function fromBase64(text) {
  */
 function isEqual(left, right) {
   const names = new Set([...Object.keys(left), ...Object.keys(right)]);
-  return Array.from(names).every((name) => left[name] === right[name]);
+  // Python's None may arrive as undefined, JSON's null does not.
+  return Array.from(names).every((name) => (left[name] ?? null) === (right[name] ?? null));
 }
 
 /**
@@ -171,6 +172,7 @@ async function show() {
     output.hidden = copy.hidden = false;
     start.disabled = false;
   });
+  start.disabled = false;
   copy.addEventListener("click", () => navigator.clipboard.writeText(output.textContent ?? ""));
 }
 

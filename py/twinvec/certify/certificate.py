@@ -156,6 +156,7 @@ def run_once(  # noqa: PLR0917 (each is one thing)
         run |= {
             "sessions": versions["sessions"],
             "browser": measured["browser"],
+            "is_isolated": measured["isolated"],
             "versions": {name: versions[name] for name in ("python", "pyodide", "onnxruntime")},
             **compare(measured, native, sample),
         }

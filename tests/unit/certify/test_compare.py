@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from twinvec.certify.compare import compare, compare_hits, failures_of, same_top_10
+from twinvec.certify.compare import compare, compare_hits, failures_of, same_facts, same_top_10
 from twinvec.certify.record import NativeResults
 from twinvec.certify.texts import Sample
 
@@ -100,3 +100,8 @@ def test_an_approximate_dtype_may_rank_otherwise(native: NativeResults) -> None:
     }
     assert list(failures_of(comparison, replace(native, dtype="q8"))) == []
     assert len(list(failures_of(comparison, native))) == 4
+
+
+def test_a_fact_that_is_none_may_be_missing() -> None:
+    assert same_facts({"dim": 3}, {"dim": 3, "revision": None})
+    assert not same_facts({"dim": 3}, {"dim": 3, "revision": "main"})
