@@ -70,7 +70,11 @@ def test_the_commands_are_those_that_are_run_here() -> None:
         'twinvec index _site -o search-index --include "*.html" --url-prefix / --dtype w8',
         "twinvec site _site/search --index search-index",
         "twinvec serve _site",
+        "twinvec certify --site _site/search --quick --html certificate.html "
+        "--json certificate.json",
+        "twinvec certify --site _site/search --page",
         "python build.py check",
+        "python build.py certify --quick",
         "python build.py bench",
         "python build.py sbom",
         "python build.py test -k parity",
@@ -103,8 +107,9 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
         f"<!doctype html>{html}<h1>Guide</h1><h2 id=setup>Setup</h2><p>Run pip first.</p>", "utf-8"
     )
     for line in commands():
-        # tests/unit/index/writing/test_ray_engine.py needs Ray; a server does not end.
-        if line.startswith("twinvec ") and not {"ray", "serve"} & set(line.split()):
+        # tests/unit/index/writing/test_ray_engine.py needs Ray; a server does not end; and
+        # tests/browser/engines runs the engines.
+        if line.startswith("twinvec ") and not {"ray", "serve", "--quick"} & set(line.split()):
             run_command(line, folder)
     return folder
 
