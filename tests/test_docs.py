@@ -70,8 +70,10 @@ def test_the_commands_are_those_that_are_run_here() -> None:
         'twinvec index _site -o search-index --include "*.html" --url-prefix / --dtype w8',
         "twinvec site _site/search --index search-index",
         "twinvec serve _site",
-        "twinvec certify --site _site/search --quick --html certificate.html "
-        "--json certificate.json",
+        (
+            "twinvec certify --site _site/search --quick --html certificate.html "
+            "--json certificate.json"
+        ),
         "twinvec certify --site _site/search --page",
         "python build.py check",
         "python build.py certify --quick",
