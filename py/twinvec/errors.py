@@ -35,11 +35,15 @@ line adds those (`cli.hints`).
 
 from __future__ import annotations
 
+import sys
+import warnings
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
+
+_PACKAGE = sys._getframe().f_code.co_filename.removesuffix("errors.py")  # noqa: SLF001
 
 
 class TwinvecError(Exception):
@@ -217,3 +221,11 @@ class ParityWarning(UserWarning):
             "ones from the same weights, and may rank differently. Of the small dtypes, w8, w16 "
             "and w8a8 are exact."
         )
+
+
+def warn_caller(warning: Warning) -> None:
+    """Warn with the line that called twinvec, however many of its functions lie between."""
+    frame, level = sys._getframe(), 1  # noqa: SLF001 (`inspect` takes long to import in the page)
+    while frame.f_back and frame.f_code.co_filename.startswith(_PACKAGE):
+        frame, level = frame.f_back, level + 1
+    warnings.warn(warning, stacklevel=level)

@@ -49,3 +49,9 @@ def test_the_docstring_lists_every_error() -> None:
     for name, value in vars(errors).items():
         if isinstance(value, type) and issubclass(value, Exception):
             assert name in document
+
+
+def test_a_warning_names_the_line_outside_of_the_package() -> None:
+    with pytest.warns(UserWarning, match="careful") as caught:
+        errors.warn_caller(UserWarning("careful"))
+    assert caught[0].filename == __file__

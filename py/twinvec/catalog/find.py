@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import inspect
-import warnings
-from itertools import takewhile
 from pathlib import Path
-from traceback import walk_stack
 from typing import TYPE_CHECKING, Any
 
 from twinvec.catalog.listing import list_weights
@@ -21,14 +17,13 @@ from twinvec.errors import (
     ModelError,
     ModelNotFoundError,
     WeightsNotFoundError,
+    warn_caller,
 )
 from twinvec.model.dtypes import DTYPES, dtype_facts, makeable_dtypes, parity
 from twinvec.model.info import SHA256SUMS, ModelInfo, recorded_hashes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-
-_PACKAGE = str(Path(__file__).parents[1])
 
 
 def find_model(
@@ -133,12 +128,9 @@ def _default_model(dtype: str, *, local_files_only: bool, cache: Path) -> tuple[
         if dtype not in pinned_dtypes(EMBEDDED):
             raise
         reason = str(err).splitlines()[0]
-    # The warning names the line that called twinvec, however many of its functions lie between.
-    frames = walk_stack(inspect.currentframe())
-    own = takewhile(lambda frame: frame[0].f_code.co_filename.startswith(_PACKAGE), frames)
-    warnings.warn(
+    message = (
         f"using {EMBEDDED.name} instead of {DEFAULT.name}, whose vectors are not comparable with "
-        f"it: {reason}. Name a model to choose one yourself.",
-        stacklevel=1 + sum(1 for _ in own),
+        f"it: {reason}. Name a model to choose one yourself."
     )
+    warn_caller(UserWarning(message))
     return find_pinned(EMBEDDED, dtype, local_files_only=local_files_only, cache=cache)

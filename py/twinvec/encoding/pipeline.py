@@ -9,7 +9,6 @@ the weights to arrive from memory, and a tenth from 24 tokens on. Few texts are 
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from contextlib import aclosing, closing
 from dataclasses import dataclass, field
@@ -22,7 +21,7 @@ import numpy as np
 from twinvec.encoding.pooling import normalize as scale_to_unit
 from twinvec.encoding.pooling import pool
 from twinvec.encoding.tokenizer import Tokenizer, check_texts
-from twinvec.errors import InferenceError, ModelError, TruncationWarning
+from twinvec.errors import InferenceError, ModelError, TruncationWarning, warn_caller
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -223,13 +222,12 @@ class Pipeline:
             self.truncated += 1
             is_first = self.truncated == 1
         if is_first:
-            warnings.warn(
+            message = (
                 f"a text is longer than {self.tokenizer.max_length} tokens and loses its tail. "
                 "Split such texts into passages; count_tokens measures them. This warning is shown "
-                "once; `truncated` counts every such text.",
-                TruncationWarning,
-                stacklevel=2,
+                "once; `truncated` counts every such text."
             )
+            warn_caller(TruncationWarning(message))
 
 
 Finish: TypeAlias = "Callable[[NDArray[np.float32]], NDArray[np.float32]]"

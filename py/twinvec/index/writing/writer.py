@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from twinvec.atomic import locked
-from twinvec.errors import ParityWarning
+from twinvec.errors import ParityWarning, warn_caller
 from twinvec.index.documents import Document, to_numbered_line
 from twinvec.index.format import (
     check_dim,
@@ -166,7 +165,7 @@ class UnlockedWriter:
 
     def _finish(self) -> None:
         if self._fingerprint.get("parity") == "approximate":
-            warnings.warn(ParityWarning(), stacklevel=3)
+            warn_caller(ParityWarning())
         shards = {kind: table.close() for kind, table in self._tables.items()}
         shards["documents"] = self._lines.close()
         if self._postings:
