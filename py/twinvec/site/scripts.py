@@ -31,7 +31,8 @@ def write_scripts(out: Path, web: Path) -> list[Path]:
     if not (web / "node_modules" / "esbuild").is_dir():
         raise TwinvecError(f"esbuild is missing; run `npm ci --ignore-scripts` in {web}")
     with temporary_folder(out / "workers") as folder:
-        run_script(web / "tools" / "bundle.mjs", folder)
+        # esbuild would put a relative path below the sources.
+        run_script(web / "tools" / "bundle.mjs", folder.resolve())
         for name in (*DOORS, *WORKERS):
             bundle, target = folder / name, out / name
             if not target.is_file() or target.read_bytes() != bundle.read_bytes():

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from twinvec import TwinvecError
 from twinvec.site.build import WEB
 from twinvec.site.scripts import DOORS, WORKERS, write_scripts
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 STATIC_IMPORT = re.compile(r'^import .*from "(.+)";$|^import "(.+)";$', re.MULTILINE)
 
@@ -47,6 +44,15 @@ def test_the_same_sources_give_the_same_scripts(site: Path, tmp_path: Path) -> N
     write_scripts(tmp_path, WEB)
     for name in (*DOORS, *WORKERS):
         assert (tmp_path / name).read_bytes() == (site / name).read_bytes()
+
+
+def test_a_relative_path_lies_below_the_working_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("site").mkdir()
+    write_scripts(Path("site"), WEB)
+    assert all((tmp_path / "site" / name).is_file() for name in (*DOORS, *WORKERS))
 
 
 def test_unchanged_scripts_stay_untouched(site: Path) -> None:
