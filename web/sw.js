@@ -14,7 +14,7 @@ const CACHE = "twinvec-site";
 const HASHED = /\/models\/.*\/|-[0-9a-f]{16}\.(npy|jsonl)$/;
 
 /** Paths below this worker's folder that twinvec's scripts fetch. */
-const OWN_FETCHES = /^runtime\/|^models\/manifest\.json$|(^|\/)index\.json$/;
+const OWN_FETCHES = /^runtime\/|^(models\/)?manifest\.json$|(^|\/)index\.json$/;
 
 worker.addEventListener("install", () => worker.skipWaiting());
 worker.addEventListener("activate", (event) => event.waitUntil(worker.clients.claim()));

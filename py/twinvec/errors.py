@@ -9,6 +9,7 @@
     │   └── UnsupportedModelError     a graph or tokenizer has a part that twinvec does not support
     ├── DownloadError                 all origins of a file failed
     │   └── IntegrityError            a file's hash differs from the pinned or recorded hash
+    ├── StorageError                  the browser does not let this site keep files
     ├── InferenceError                ONNX Runtime or the tokenizer failed on an input
     ├── SyncUnavailableError          `encode` cannot wait here; `aencode` can
     ├── ParityError                   vectors differ from the reference vectors of the model
@@ -87,6 +88,10 @@ class IntegrityError(DownloadError):
         )
         super().__init__(f"{file}: hash mismatch: expected {expected}, found {actual}. {advice}")
         self.file, self.expected, self.found = file, expected, actual
+
+
+class StorageError(TwinvecError):
+    """The browser does not let this site keep files, or has no room for them."""
 
 
 class InferenceError(TwinvecError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
@@ -45,10 +46,19 @@ def test_the_page_asks_no_other_origin_either(browser: Browser) -> None:
     [
         ("workers/python.js", "workers/python.js could not be loaded. Reload the page"),
         ("workers/session.js", "workers/session.js could not be loaded. Reload the page"),
-        ("runtime/pyodide/pyodide.asm.wasm", 'the step "pyodide" failed'),
-        ("runtime/pyodide/python_stdlib.zip", 'the step "pyodide" failed'),
-        ("runtime/twinvec.zip", "runtime/twinvec.zip: the server answered 404"),
-        ("models/manifest.json", "models/manifest.json: the server answered 404"),
+        *(
+            (file, f"{file}: the server answered 404")
+            for file in (
+                "runtime/pyodide/pyodide.mjs",
+                "runtime/pyodide/pyodide.asm.wasm",
+                "runtime/pyodide/python_stdlib.zip",
+                "runtime/onnxruntime-web/ort-wasm-simd-threaded.wasm",
+                "runtime/tokenizers/index.js",
+                "runtime/twinvec.zip",
+                "models/manifest.json",
+                "manifest.json",
+            )
+        ),
     ],
 )
 def test_a_missing_file_is_told(
@@ -64,6 +74,26 @@ def test_a_missing_file_is_told(
     with serving(folder) as address, pytest.raises(Error) as raised:
         open_tab(browser, f"{address}{SUB_PATH}/")
     assert message in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "cut",
+    [
+        "runtime/pyodide/pyodide.asm.wasm",
+        "runtime/numpy.zip",
+        "runtime/onnxruntime-web/ort-wasm-simd-threaded.wasm",
+        "runtime/tokenizers/index.js",
+    ],
+)
+def test_a_cut_file_is_told(browser: Browser, tmp_path: Path, cut: str) -> None:
+    folder = overlay(tmp_path, changed={"test.html": TEST_PAGE, cut: ""})
+    file = folder / SUB_PATH / cut
+    brotli_path(file).unlink(missing_ok=True)
+    size = (DIST / cut).stat().st_size
+    file.write_bytes((DIST / cut).read_bytes()[: size // 2])
+    with serving(folder) as address, pytest.raises(Error) as raised:
+        open_tab(browser, f"{address}{SUB_PATH}/")
+    assert f"{cut}: expected {size} bytes, found {size // 2} bytes" in str(raised.value)
 
 
 def test_a_worker_that_dies_rejects_everything(browser: Browser, test_site: str) -> None:

@@ -157,6 +157,23 @@ def test_a_vector_a_filter_and_metadata(site: Site, embedder: Embedder) -> None:
     assert {hit.metadata["number"] for hit in expected} <= {3, 5}
 
 
+@pytest.mark.parametrize("key", ["constructor", "__proto__", "toString", "hasOwnProperty"])
+def test_any_key_of_metadata_is_filtered_by(site: Site, key: str) -> None:
+    results = site.tab.page.evaluate(
+        """async (key) => {
+          const entry = (value) => JSON.parse(`{"${key}": "${value}"}`);
+          const index = await extractor.createIndex();
+          await index.add(["red", "blue"], { metadata: [entry("r"), { inner: entry("b") }] });
+          const hits = await index.search("blue", { filter: entry("r") });
+          const [document, other] = await index.documents();
+          const values = [hits[0], document].map(({ metadata }) => Object.entries(metadata));
+          return [hits.length, values, Object.entries(other.metadata.inner)];
+        }""",
+        key,
+    )
+    assert results == [1, [[[key, "r"]]] * 2, [[key, "b"]]]
+
+
 def test_an_index_is_added_to(site: Site) -> None:
     size, hits, documents = site.tab.page.evaluate(
         """async () => {
@@ -308,6 +325,42 @@ def test_a_broken_connection_is_an_error_and_the_next_try_works(site: Site) -> N
         site.search("broken", ["What is a list?"])
     context.unroute("**/broken/**", fail)
     assert len(site.tab.page.evaluate("broken.search('What is a list?')")) == 10
+
+
+def test_an_index_that_is_replaced_while_it_is_opened(site: Site, embedder: Embedder) -> None:
+    """The server gets the new files when the old `index.json` was read."""
+    folder = site.copy("replaced")
+    context = site.tab.page.context
+
+    def replace(route: Route) -> None:
+        if (folder / "index.json").stat().st_size > 0 and not (folder / "new").exists():
+            Index.build(["A panda eats bamboo."], embedder).save(folder)
+            (folder / "new").touch()
+        route.continue_()
+
+    context.route("**/replaced/codes-*", replace)
+    try:
+        ((hit,),) = site.search("replaced", ["What is a panda?"])
+    finally:
+        context.unroute("**/replaced/codes-*", replace)
+    assert hit["text"] == "A panda eats bamboo."
+
+
+def test_keeping_without_room_names_the_file_and_the_space(site: Site) -> None:
+    site.copy("roomless")
+    full = 'Cache.prototype.put = () => { throw new DOMException("", "QuotaExceededError"); };'
+    site.tab.javascript(f"self.put = Cache.prototype.put; {full}")
+    message = (
+        r"StorageError: http\S*/roomless/\S+ cannot be kept, which needs \d+\.\d MB \(all files: "
+        r"\d+\.\d MB\): this browser has \d+\.\d MB left for this site, of \d+\.\d MB"
+    )
+    try:
+        with pytest.raises(Error, match=message):
+            site.tab.page.evaluate(
+                "extractor.openIndex('roomless').then((index) => index.keepOffline())"
+            )
+    finally:
+        site.tab.javascript("Cache.prototype.put = self.put;")
 
 
 def test_a_half_written_folder_is_an_error(site: Site) -> None:

@@ -287,6 +287,23 @@ def test_a_damaged_file_is_an_error(visitor: Tab) -> None:
     page.evaluate("twinvec.removeStored('damaged')")
 
 
+def test_a_browser_without_storage_is_a_storage_error(visitor: Tab) -> None:
+    """Private windows have none in some browsers."""
+    visitor.javascript(
+        """
+        globalThis.getDirectory = StorageManager.prototype.getDirectory;
+        const refuse = () => Promise.reject(new DOMException("", "SecurityError"));
+        StorageManager.prototype.getDirectory = refuse;
+        """
+    )
+    try:
+        for call in (KEEP, f"([name]) => ({SEARCH})({{ stored: name }})"):
+            with pytest.raises(Error, match="StorageError: this browser keeps no indexes here"):
+                visitor.page.evaluate(call, ["any", TEXTS])
+    finally:
+        visitor.javascript("StorageManager.prototype.getDirectory = getDirectory;")
+
+
 def test_a_name_is_needed(visitor: Tab) -> None:
     with pytest.raises(Error, match="TypeError: a name is needed"):
         visitor.page.evaluate(KEEP, ["", TEXTS])

@@ -1,6 +1,8 @@
 /**
  * Fetch files of this site. Errors name the file and say how to go on.
  *
+ * No more is read of an answer than was promised, and no answer is waited for that has fallen silent.
+ *
  * @import { ModelFile, Progress } from "../wire/types.js"
  * @typedef {(progress: Progress) => void} Report
  */
@@ -8,23 +10,11 @@
 import { namedError } from "../wire/errors.js";
 import { recall, sha256Of } from "./cache.js";
 
-/**
- * @param {URL} url
- * @param {RequestInit} [options]
- * @returns {Promise<Response>}
- */
-export async function fetchFile(url, options) {
-  /** @type {Response} */
-  let response;
-  try {
-    response = await fetch(url, options);
-  } catch (error) {
-    throw namedError("DownloadError", `${url} cannot be reached (${error}); check the connection`);
-  }
-  if (response.ok) return response;
-  const advice = "is the whole folder that was built on the server?";
-  throw namedError("DownloadError", `${url}: the server answered ${response.status}; ${advice}`);
-}
+/** Time without a byte after which a download is given up. */
+const MAX_SILENCE_SECONDS = 60;
+
+/** Of a JSON file, whose size nothing promises; Python reads no larger `index.json` either. */
+const MAX_JSON_BYTES = 2 ** 26;
 
 /**
  * Fetch a range of a file's bytes.
@@ -37,19 +27,38 @@ export async function fetchFile(url, options) {
  */
 export async function fetchRange(url, start, stop) {
   const headers = { Range: `bytes=${start}-${stop - 1}` };
-  /** @type {Response} */
-  let response;
   try {
-    response = await fetch(url, { headers });
+    return await request(url, { headers }, async ({ status }, chunks) => {
+      if (status !== 206) return undefined;
+      const content = new Uint8Array(stop - start);
+      const loaded = await readInto(content, chunks);
+      return loaded === content.length ? content : undefined;
+    });
   } catch {
     return undefined; // the caller fetches the whole file, which reports the error
   }
-  if (response.status === 206) {
-    const content = new Uint8Array(await response.arrayBuffer());
-    return content.length === stop - start ? content : undefined;
-  }
-  await response.body?.cancel();
-  return undefined;
+}
+
+/**
+ * Fetch a file whose size nothing promises.
+ *
+ * @param {URL} url
+ * @param {RequestInit} [options]
+ * @returns {Promise<Uint8Array<ArrayBuffer>>}
+ */
+export async function fetchSmall(url, options) {
+  return request(url, options, async (response, chunks) => {
+    checkStatus(url, response);
+    const parts = [];
+    let size = 0;
+    for await (const chunk of chunks) {
+      parts.push(chunk);
+      size += chunk.length;
+      if (size <= MAX_JSON_BYTES) continue;
+      throw namedError("DownloadError", `${url} has more than ${MAX_JSON_BYTES} bytes`);
+    }
+    return new Uint8Array(await new Blob(parts).arrayBuffer());
+  });
 }
 
 /**
@@ -58,9 +67,9 @@ export async function fetchRange(url, start, stop) {
  * @returns {Promise<any>}
  */
 export async function fetchJson(url, options) {
-  const response = await fetchFile(url, options);
+  const content = await fetchSmall(url, options);
   try {
-    return await response.json();
+    return JSON.parse(new TextDecoder().decode(content));
   } catch {
     const advice = "does the server answer missing files with a page of its own?";
     throw namedError("DownloadError", `${url} is not JSON; ${advice}`);
@@ -98,40 +107,128 @@ export async function fetchVerified(file, onProgress) {
  * @param {RequestInit} [options]
  */
 async function download(file, report, options) {
-  const response = await fetchFile(new URL(file.url), options);
-  report({ status: "download" });
-  const content = await readBody(response, file, report);
+  const url = new URL(file.url);
+  const { path, bytes: total } = file;
+  const content = await request(url, options, async (response, chunks) => {
+    checkStatus(url, response);
+    report({ status: "download" });
+    const content = new Uint8Array(total);
+    const loaded = await readInto(content, chunks, percents(total, report));
+    if (loaded === total) return content;
+    const found = loaded > total ? "more" : `${loaded} bytes`;
+    throw integrityError(path, "", `${total} bytes`, found);
+  });
   await verify(file, content);
   report({ status: "done" });
   return content;
 }
 
 /**
- * Read a response's body, and report each full per cent.
+ * Send a request and read its answer. What `read` leaves of the answer is not downloaded.
  *
- * @param {Response} response
- * @param {ModelFile} file
- * @param {Report} report
+ * @template T
+ * @param {URL} url
+ * @param {RequestInit | undefined} options
+ * @param {(response: Response, chunks: AsyncIterable<Uint8Array<ArrayBuffer>>) => Promise<T>} read
+ * @returns {Promise<T>}
  */
-async function readBody(response, { path, bytes: total }, report) {
-  const content = new Uint8Array(total);
-  let loaded = 0;
-  let percent = -1;
-  try {
-    for await (const chunk of chunksOf(response)) {
-      if (loaded + chunk.length <= total) content.set(chunk, loaded);
-      loaded += chunk.length;
-      const progress = (100 * loaded) / total;
-      if (Math.floor(progress) === percent) continue;
-      percent = Math.floor(progress);
-      report({ status: "progress", progress, loaded, total });
+async function request(url, options, read) {
+  const silence = watchSilence(url);
+  const { signal } = silence;
+  const explain = (/** @type {unknown} */ error, /** @type {string} */ problem) =>
+    signal.aborted ? signal.reason : namedError("DownloadError", problem.replace("%", `${error}`));
+  async function* chunks(/** @type {Response} */ response) {
+    let loaded = 0;
+    try {
+      for await (const chunk of chunksOf(response)) {
+        silence.end();
+        loaded += chunk.length;
+        yield chunk;
+      }
+    } catch (error) {
+      const problem = `the download was interrupted after ${loaded} bytes (%)`;
+      throw explain(error, `${url}: ${problem}. Reload the page.`);
     }
-  } catch (error) {
-    const reason = `was interrupted after ${loaded} of ${total} bytes (${error})`;
-    throw namedError("DownloadError", `${path}: the download ${reason}. Reload the page.`);
   }
-  if (loaded !== total) throw integrityError(path, "", `${total} bytes`, `${loaded} bytes`);
-  return content;
+  try {
+    const response = await fetch(url, { ...options, signal }).catch((error) => {
+      throw explain(error, `${url} cannot be reached (%); check the connection`);
+    });
+    silence.end();
+    return await read(response, chunks(response));
+  } finally {
+    silence.stop();
+  }
+}
+
+/**
+ * Abort a request whose server sends nothing for too long.
+ *
+ * @param {URL} url
+ */
+function watchSilence(url) {
+  const controller = new AbortController();
+  const problem = `the server has sent nothing for ${MAX_SILENCE_SECONDS} seconds`;
+  const error = namedError("DownloadError", `${url}: ${problem}; try again later`);
+  let ticks = 0;
+  const timer = setInterval(() => {
+    // At the first tick, bytes may be waiting for a worker that was busy.
+    if (++ticks === 2) controller.abort(error);
+  }, 500 * MAX_SILENCE_SECONDS);
+  return {
+    signal: controller.signal,
+    end: () => (ticks = 0),
+    stop: () => {
+      clearInterval(timer);
+      controller.abort(error); // the rest of the answer is not downloaded
+    },
+  };
+}
+
+/**
+ * @param {URL} url
+ * @param {Response} response
+ */
+function checkStatus(url, { ok, status }) {
+  if (ok) return;
+  const advice = "is the whole folder that was built on the server?";
+  throw namedError("DownloadError", `${url}: the server answered ${status}; ${advice}`);
+}
+
+/**
+ * Read a body into an array, at most one chunk beyond its end.
+ *
+ * @param {Uint8Array<ArrayBuffer>} content
+ * @param {AsyncIterable<Uint8Array<ArrayBuffer>>} chunks
+ * @param {(loaded: number) => void} [report]  called with the bytes so far
+ * @returns {Promise<number>}  bytes of the body, as far as it was read
+ */
+async function readInto(content, chunks, report = () => {}) {
+  let loaded = 0;
+  for await (const chunk of chunks) {
+    if (loaded + chunk.length > content.length) return loaded + chunk.length;
+    content.set(chunk, loaded);
+    loaded += chunk.length;
+    report(loaded);
+  }
+  return loaded;
+}
+
+/**
+ * Report each full per cent.
+ *
+ * @param {number} total  bytes
+ * @param {Report} report
+ * @returns {(loaded: number) => void}
+ */
+function percents(total, report) {
+  let percent = -1;
+  return (loaded) => {
+    const progress = (100 * loaded) / total;
+    if (Math.floor(progress) === percent) return;
+    percent = Math.floor(progress);
+    report({ status: "progress", progress, loaded, total });
+  };
 }
 
 /**
@@ -164,6 +261,7 @@ function integrityError(file, problem, expected, actual) {
  * Iterate over a response's body; not every browser can iterate a stream itself.
  *
  * @param {Response} response
+ * @returns {AsyncGenerator<Uint8Array<ArrayBuffer>>}
  */
 async function* chunksOf(response) {
   const reader = response.body?.getReader();

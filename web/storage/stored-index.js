@@ -13,6 +13,7 @@
  */
 
 import { namedError } from "../wire/errors.js";
+import { describeSpace, megabytes } from "./space.js";
 
 const MANIFEST = "index.json";
 const SUFFIX = ".index"; // so that every index name is a valid folder name, ".." too
@@ -299,15 +300,7 @@ function isMissing(error) {
  */
 async function explainError(error, name, bytes) {
   if (!(error instanceof DOMException) || error.name !== "QuotaExceededError") return error;
-  const { quota = 0, usage = 0 } = await navigator.storage.estimate();
-  const free = megabytes(Math.max(0, quota - usage));
-  const space = `this browser has ${free} left for this site, of ${megabytes(quota)}`;
   const advice = "Delete a kept index, free some disk space, or save it as a file.";
   const needed = `keeping "${name}" needs ${megabytes(bytes)}`;
-  return namedError("StorageError", `${needed}, and ${space}. ${advice}`);
-}
-
-/** @param {number} bytes */
-function megabytes(bytes) {
-  return `${(bytes / 1e6).toFixed(1)} MB`;
+  return namedError("StorageError", `${needed}, and ${await describeSpace()}. ${advice}`);
 }

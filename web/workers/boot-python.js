@@ -5,10 +5,13 @@
  * @typedef {(progress: Progress) => void} Report
  */
 
-import { fetchFile } from "../storage/download.js";
+import { explainFailure, fetchSiteFile, fetchSiteFiles } from "../storage/site-files.js";
 
 /** Folder of NumPy and twinvec in Pyodide's file system. */
 const PACKAGES = "/lib/twinvec";
+
+/** Errors that name their file. */
+const DOWNLOAD_ERRORS = ["DownloadError", "IntegrityError"];
 
 /** Replaces Pyodide's list of packages, 114 kB, which nothing here is loaded through. */
 const NO_PACKAGES = /** @type {import("pyodide").Lockfile} */ ({
@@ -23,14 +26,18 @@ const NO_PACKAGES = /** @type {import("pyodide").Lockfile} */ ({
  */
 export async function bootPython(base, hostModule, report) {
   const indexURL = new URL("runtime/pyodide/", base).href;
-  const archives = ["numpy", "twinvec"].map((name) => ({
-    name,
-    content: fetchArchive(base, name),
-  }));
+  const files = fetchSiteFiles(base);
+  const archives = ["numpy", "twinvec"].map((name) => {
+    const content = fetchSiteFile(base, files, `runtime/${name}.zip`);
+    content.catch(() => {}); // its step awaits it
+    return { name, content };
+  });
   const pyodide = await runStep("pyodide", report, async () => {
     /** @type {typeof import("pyodide")} */
     const { loadPyodide } = await import(`${indexURL}pyodide.mjs`);
     return rejectOnWarning(loadPyodide({ indexURL, lockFileContents: NO_PACKAGES }));
+  }).catch(async (error) => {
+    throw await explainFailure(base, "runtime/pyodide/", error);
   });
   pyodide.registerJsModule("twinvec_host", hostModule);
   pyodide.runPython(`import sys; sys.path.append("${PACKAGES}")`);
@@ -41,17 +48,6 @@ export async function bootPython(base, hostModule, report) {
     });
   }
   return pyodide;
-}
-
-/**
- * @param {URL} base
- * @param {string} name
- */
-function fetchArchive(base, name) {
-  const url = new URL(`runtime/${name}.zip`, base);
-  const archive = fetchFile(url).then((response) => response.arrayBuffer());
-  archive.catch(() => {}); // its step awaits it
-  return archive;
 }
 
 /**
@@ -70,6 +66,7 @@ async function runStep(file, report, work) {
     report({ status: "done", name: "runtime", file });
     return result;
   } catch (error) {
+    if (error instanceof Error && DOWNLOAD_ERRORS.includes(error.name)) throw error;
     const reason = error instanceof Error ? error.message : JSON.stringify(error);
     throw new Error(`the step "${file}" failed: ${reason}`, { cause: error });
   }

@@ -80,7 +80,7 @@ export class PythonHost {
    */
   async ask(method, params, report) {
     if (!this.#call) throw new Error("no model is open; `load` is the first request");
-    const { value, error } = await this.#call(method, params, report && countsTo(report));
+    const { value, error } = await this.#call(method, toMaps(params), report && countsTo(report));
     if (error) throw errorFromData(error);
     return value;
   }
@@ -116,4 +116,17 @@ export class PythonHost {
 function countsTo(report) {
   return (loaded, total) =>
     report({ status: "progress", progress: (100 * loaded) / total, loaded, total });
+}
+
+/**
+ * Make maps of objects, of which Pyodide makes dicts whatever their keys are: an object with a key
+ * `constructor` it would leave as it is.
+ *
+ * @param {unknown} value
+ * @returns {any}
+ */
+function toMaps(value) {
+  if (Array.isArray(value)) return value.map(toMaps);
+  if (Object.prototype.toString.call(value) !== "[object Object]") return value;
+  return new Map(Object.entries(/** @type {object} */ (value)).map(([k, v]) => [k, toMaps(v)]));
 }

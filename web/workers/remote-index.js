@@ -5,7 +5,8 @@
  */
 
 import { keep, keepOnly } from "../storage/cache.js";
-import { fetchFile, fetchRange, fetchVerified } from "../storage/download.js";
+import { fetchRange, fetchSmall, fetchVerified } from "../storage/download.js";
+import { describeSpace, megabytes } from "../storage/space.js";
 import { namedError } from "../wire/errors.js";
 
 const SHARD_NAME = /^[a-z]+-[0-9a-f]{16}\.(npy|jsonl)$/;
@@ -72,9 +73,9 @@ export class RemoteIndexFiles {
     for (const shard of shards) {
       const file = this.#fileOf(shard);
       if (!(await keep(file, await fetchVerified(file, () => {})))) {
-        const problem = `${this.#url} (${(total / 1e6).toFixed(1)} MB) cannot be kept offline`;
-        const reason = "the disk is full, or this browser keeps no files of this site";
-        throw namedError("StorageError", `${problem}: ${reason}`);
+        const needed = `${megabytes(shard.bytes)} (all files: ${megabytes(total)})`;
+        const problem = `${file.url} cannot be kept, which needs ${needed}`;
+        throw namedError("StorageError", `${problem}: ${await describeSpace()}`);
       }
       report((loaded += shard.bytes), total);
     }
@@ -92,8 +93,7 @@ export class RemoteIndexFiles {
   }
 
   async #readManifest() {
-    const response = await fetchFile(new URL("index.json", this.#url), { cache: "no-cache" });
-    const content = new Uint8Array(await response.arrayBuffer());
+    const content = await fetchSmall(new URL("index.json", this.#url), { cache: "no-cache" });
     try {
       this.#manifest = JSON.parse(new TextDecoder().decode(content));
     } catch {

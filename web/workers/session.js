@@ -11,6 +11,7 @@
  */
 
 import { fetchVerified } from "../storage/download.js";
+import { explainFailure } from "../storage/site-files.js";
 import { isTrap, namedError } from "../wire/errors.js";
 import { endWorker, serve } from "../wire/server.js";
 
@@ -38,7 +39,10 @@ class SessionHost {
   /** @type {Handlers<SessionMethods>["start"]} */
   async start({ runtime, device }) {
     this.#device = device;
-    this.#starting = startRuntime(runtime, device);
+    this.#starting = startRuntime(runtime, device).catch(async (error) => {
+      const base = new URL("../../", runtime);
+      throw await explainFailure(base, runtime.slice(base.href.length), error);
+    });
     await this.#starting;
     return { value: undefined };
   }

@@ -6,6 +6,7 @@
 
 import { keep } from "../storage/cache.js";
 import { fetchVerified } from "../storage/download.js";
+import { explainFailure } from "../storage/site-files.js";
 import { isTrap } from "../wire/errors.js";
 import { endWorker } from "../wire/server.js";
 
@@ -15,10 +16,7 @@ import { endWorker } from "../wire/server.js";
  * @param {(progress: Progress) => void} report
  */
 export async function openTokenizer(base, file, report) {
-  const [content] = await Promise.all([
-    fetchVerified(file, report),
-    import(new URL("runtime/tokenizers/index.js", base).href), // sets globalThis.tokenizers
-  ]);
+  const [content] = await Promise.all([fetchVerified(file, report), startTokenizers(base)]);
   keep(file, content);
   const { post_processor, ...rest } = JSON.parse(new TextDecoder().decode(content));
   // Special tokens, truncation and padding belong to Python, which both runtimes share.
@@ -37,4 +35,17 @@ export async function openTokenizer(base, file, report) {
       }
     },
   };
+}
+
+/**
+ * Let the library set `globalThis.tokenizers`.
+ *
+ * @param {URL} base
+ */
+async function startTokenizers(base) {
+  try {
+    await import(new URL("runtime/tokenizers/index.js", base).href);
+  } catch (error) {
+    throw await explainFailure(base, "runtime/tokenizers/", error);
+  }
 }

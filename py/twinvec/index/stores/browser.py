@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from twinvec.errors import DownloadError, IndexFormatError, IntegrityError
+from twinvec.errors import DownloadError, IndexFormatError, IntegrityError, StorageError
 from twinvec.index.format import DAMAGED
 from twinvec.runtime.pyodide import check_can_wait, js_callback, js_value, page_host, wait
 
@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from twinvec.index.stores.base import ByteProgress, Part
+
+
+ERRORS = {error.__name__: error for error in (IndexFormatError, StorageError)}
+"""Errors that JavaScript names; any other one is a `DownloadError`."""
 
 
 class BrowserStore:
@@ -49,9 +53,7 @@ class BrowserStore:
             error = js_answer.error.to_py()
             if error["name"] == "IntegrityError":
                 raise IntegrityError(error["file"], error["expected"], error["found"], DAMAGED)
-            if error["name"] == "IndexFormatError":
-                raise IndexFormatError(error["message"])
-            raise DownloadError(error["message"])
+            raise ERRORS.get(error["name"], DownloadError)(error["message"])
         contents = [js_content.to_bytes() for js_content in js_answer]
         if not self._js_folder.verifies:
             for part, content in zip(parts, contents, strict=True):

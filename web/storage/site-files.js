@@ -1,0 +1,56 @@
+/**
+ * The files of this site that `twinvec site` wrote, as its `manifest.json` lists them.
+ *
+ * @import { ModelFile } from "../wire/types.js"
+ */
+
+import { namedError } from "../wire/errors.js";
+import { fetchJson, fetchVerified } from "./download.js";
+
+/**
+ * Fetch and verify a file.
+ *
+ * @param {URL} base  folder of the site's files
+ * @param {Promise<Map<string, ModelFile>>} files
+ * @param {string} path
+ */
+export async function fetchSiteFile(base, files, path) {
+  const file = (await files).get(path);
+  if (file) return fetchVerified(file, () => {});
+  throw namedError("DownloadError", `${base}manifest.json lists no ${path}; build the site again`);
+}
+
+/**
+ * @param {URL} base  folder of the site's files
+ * @returns {Promise<Map<string, ModelFile>>}  path -> file
+ */
+export async function fetchSiteFiles(base) {
+  const { files = {} } = await fetchJson(new URL("manifest.json", base), { cache: "no-cache" });
+  return new Map(
+    Object.entries(files).map(([path, { bytes, sha256 }]) => {
+      const { href } = new URL(path, base);
+      return [path, { path: href, url: href, bytes, sha256 }];
+    }),
+  );
+}
+
+/**
+ * Explain why code of the site does not start: with a file of its folder that is missing or altered.
+ *
+ * @param {URL} base  folder of the site's files
+ * @param {string} folder  below `base`
+ * @param {unknown} error  returned if all files are right
+ * @returns {Promise<unknown>}
+ */
+export async function explainFailure(base, folder, error) {
+  try {
+    for (const [path, file] of await fetchSiteFiles(base)) {
+      // Servers decode the compressed copies.
+      if (!path.startsWith(folder) || path.endsWith(".br")) continue;
+      await fetchVerified(file, () => {});
+    }
+    return error;
+  } catch (damage) {
+    return damage;
+  }
+}
