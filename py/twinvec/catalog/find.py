@@ -57,7 +57,7 @@ def find_model(
     cache = cache_root(cache_dir)
     if model is None:
         return _default_model(dtype, local_files_only=local_files_only, cache=cache)
-    if Path(model).is_dir():
+    if _is_folder(Path(model)):
         return Path(model), _local_info(Path(model), dtype)
     name = str(model)
     pin = PINS.get(name) if isinstance(model, str) else None
@@ -70,6 +70,13 @@ def find_model(
     return find_unpinned(
         name, revision or "main", dtype, local_files_only=local_files_only, cache=cache
     )
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:  # the name is too long, or a parent cannot be read
+        return False
 
 
 def find_dtype(fingerprint: Mapping[str, Any], model: str | None = None) -> str:

@@ -46,7 +46,7 @@ def bert_graph(config: Mapping[str, Any], weights: Mapping[str, NDArray[Any]]) -
     Raises:
         UnsupportedModelError: `config` describes another architecture than BERT with absolute
             positions and a GELU, or a tensor belongs to no part of BERT's encoder.
-        ModelError: a tensor is missing.
+        ModelError: a tensor is missing, or a number in `config` is wrong.
     """
     _check_config(config)
     return _BertGraph(config, weights).build()
@@ -65,6 +65,16 @@ def _check_config(config: Mapping[str, Any]) -> None:
                 f"config.json: {key} {values.get(key)!r} cannot be converted; "
                 f"supported: {', '.join(supported_values)}"
             )
+    for key in ("num_hidden_layers", "num_attention_heads", "hidden_size"):
+        if type(config.get(key)) is not int or config[key] < 1:
+            raise ModelError(
+                f"config.json: {key} must be a number above 0, not {config.get(key)!r}"
+            )
+    if config["hidden_size"] % config["num_attention_heads"]:
+        raise ModelError("config.json: hidden_size must be a multiple of num_attention_heads")
+    epsilon = config.get("layer_norm_eps")
+    if not isinstance(epsilon, int | float) or not 0 <= epsilon < 1:
+        raise ModelError(f"config.json: layer_norm_eps must be between 0 and 1, not {epsilon!r}")
 
 
 class _BertGraph(GraphBuilder):

@@ -12,16 +12,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from twinvec.errors import UnsupportedModelError
+from twinvec.errors import ModelError, UnsupportedModelError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from twinvec.runtime.base import TokenizerCore
+
+_MAX_ID = 1 << 31
 
 
 @dataclass(frozen=True)
@@ -56,9 +59,23 @@ class Template:
 
         Raises:
             UnsupportedModelError: twinvec does not implement its type.
+            ModelError: it has parts of the wrong type, or lacks one.
         """
         if post_processor is None:
             return cls()
+        try:
+            template = cls._from_json(post_processor)
+            for number in chain(*template.prefix, *template.suffix, [template.text_type_id]):
+                _check_id(number)
+        except (LookupError, TypeError, ValueError, AttributeError, RecursionError) as err:
+            raise ModelError(
+                f"tokenizer.json: the post_processor cannot be read ({err!r}); get the file again "
+                "from the model's source"
+            ) from err
+        return template
+
+    @classmethod
+    def _from_json(cls, post_processor: Mapping[str, Any]) -> Template:
         match post_processor["type"]:
             case "TemplateProcessing":
                 return cls._from_template(post_processor)
@@ -130,6 +147,11 @@ class Tokenizer:
         type_ids[: len(prefix)] = prefix[:, 1]
         type_ids[len(input_ids) - len(suffix) :] = suffix[:, 1]
         return Encoding(input_ids, type_ids, len(input_ids) + len(all_ids) - len(text_ids))
+
+
+def _check_id(number: object) -> None:
+    if type(number) is not int or not 0 <= number < _MAX_ID:
+        raise ValueError(f"{number!r} is not an id")
 
 
 def well_formed(text: str) -> str:

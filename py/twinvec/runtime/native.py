@@ -36,8 +36,12 @@ class NativeTokenizer:
             facts = json.loads(content)
         except FileNotFoundError as err:
             raise ModelNotFoundError(f"{file} is missing from the model's folder") from err
-        except ValueError as err:
+        except (ValueError, RecursionError) as err:
             raise ModelError(f"{file} is not valid JSON ({err}); delete it and try again") from err
+        except OSError as err:
+            raise ModelError(f"{file} cannot be read: {err}") from err
+        if not isinstance(facts, dict):
+            raise ModelError(f"{file}: expected a JSON object, not {type(facts).__name__}")
         self.post_processor: Mapping[str, Any] | None = facts.get("post_processor")
         try:
             self._rust = RustTokenizer.from_str(content)
@@ -48,7 +52,13 @@ class NativeTokenizer:
 
     def encode(self, text: str) -> NDArray[np.int64]:
         """Tokenize one text; int64 [tokens]."""
-        return np.array(self._rust.encode(text, add_special_tokens=False).ids, dtype=np.int64)
+        try:
+            return np.array(self._rust.encode(text, add_special_tokens=False).ids, dtype=np.int64)
+        except BaseException as err:
+            # The Rust binding raises bare Exception, and for a panic a class that is none.
+            if isinstance(err, Exception) or type(err).__name__ == "PanicException":
+                raise InferenceError(f"the tokenizer failed: {err}") from err
+            raise
 
 
 class NativeSession:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from twinvec import UnsupportedModelError
+from twinvec import ModelError, UnsupportedModelError
 from twinvec.encoding.tokenizer import Template, Tokenizer, well_formed
 
 BERT: dict[str, Any] = {
@@ -112,3 +112,21 @@ def test_max_length_must_leave_room() -> None:
 )
 def test_well_formed(text: str, expected: str) -> None:
     assert well_formed(text) == expected
+
+
+@pytest.mark.parametrize(
+    "damaged",
+    [
+        {},
+        [],
+        {"type": "TemplateProcessing"},
+        {"type": "TemplateProcessing", "single": [{"SpecialToken": {"id": "a"}}]},
+        {"type": "BertProcessing", "cls": ["a", "1"], "sep": ["b", 2]},
+        {"type": "BertProcessing", "cls": ["a", 2**40], "sep": ["b", 2]},
+        {"type": "RobertaProcessing", "cls": ["a", -1], "sep": ["b", 2]},
+        {"type": "Sequence", "processors": 3},
+    ],
+)
+def test_a_post_processor_that_is_damaged(damaged: Any) -> None:
+    with pytest.raises(ModelError, match="post_processor"):
+        Template.from_post_processor(damaged)
