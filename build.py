@@ -216,7 +216,7 @@ def check() -> None:
     run(BIN / "ruff", "check", ".")
     run(BIN / "mypy")
     check_javascript()
-    run(BIN / "python", "-m", "pytest", "-q", "-m", "not browser")
+    run(BIN / "python", "-m", "pytest", "-q", "-m", "not browser and not soak")
 
 
 def check_javascript() -> None:

@@ -19,6 +19,7 @@ from playwright.sync_api import Browser, Page, Playwright
 from write_index import grown
 
 from conftest import SUB_PATH, open_tab, serving_tests
+from memory import renderer_memory
 from twinvec import Embedder
 from twinvec.catalog.pins import EMBEDDED
 
@@ -128,7 +129,7 @@ def measure_index(
     tab.page.set_default_timeout(600_000)
     tab.encode(["both sessions are up"] * 64)
     tab.page.wait_for_timeout(SETTLE_MS)
-    before = web.renderer_memory(browser)
+    before = renderer_memory(browser)
     opened = tab.page.evaluate(OPEN, name)
     tab.page.evaluate(SEARCH, [queries[:1].tolist(), K])
     first = tab.page.evaluate(SEARCH, [queries.tolist(), K])
@@ -139,7 +140,7 @@ def measure_index(
         "search and read 10 documents, ms": _median(first),
         "recall@10": _recall(second, nearest),
         "opened in, s": opened,
-        "memory, MB": (web.renderer_memory(browser) - before) / 1e6,
+        "memory, MB": (renderer_memory(browser) - before) / 1e6,
     }
 
 
@@ -156,11 +157,11 @@ def measure_peer(
     page.set_default_timeout(1_800_000)
     page.goto(f"{address}peers/hnswlib.html")
     page.wait_for_function("globalThis.ready")
-    before = web.renderer_memory(browser)
+    before = renderer_memory(browser)
     dim = corpus.real.shape[1]
     figures: dict[str, Any] = {
         "built in, s": page.evaluate(f"build('vectors.bin', 'queries.bin', {dim})"),
-        "memory, MB": (web.renderer_memory(browser) - before) / 1e6,
+        "memory, MB": (renderer_memory(browser) - before) / 1e6,
     }
     for ef in (50, 200):
         page.evaluate(f"search({K}, {ef})")

@@ -15,6 +15,7 @@ from playwright.sync_api import Browser, Page, Playwright
 from subject import Subject
 
 from conftest import SUB_PATH, launch_options, open_tab, serving_tests
+from memory import renderer_memory
 
 PEERS = Path(__file__).with_name("peers")
 
@@ -146,20 +147,6 @@ def page_memory(playwright: Playwright, address: str, texts: list[str]) -> dict[
                 tab.page.wait_for_timeout(2000)
                 found["fp32, disposed of, MB"] = renderer_memory(browser) / 1e6
     return found
-
-
-def renderer_memory(browser: Browser) -> int:
-    """Sum up the proportional set size of the browser's renderers, in bytes; Linux only."""
-    session = browser.new_browser_cdp_session()
-    processes = session.send("SystemInfo.getProcessInfo")["processInfo"]
-    pids = [process["id"] for process in processes if process["type"] == "renderer"]
-    return sum(map(_proportional_set_size, pids))
-
-
-def _proportional_set_size(pid: int) -> int:
-    lines = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii").splitlines()
-    (kilobytes,) = [int(line.split()[1]) for line in lines if line.startswith("Pss:")]
-    return kilobytes * 1024
 
 
 @contextmanager
