@@ -7,7 +7,8 @@ r"""The format of an index: a folder of standard files.
      "sha256": "…"}
 
 Its own `sha256` is that of all other fields, as JSON with sorted keys, without spaces, in ASCII.
-All kinds that the precision needs are listed, and no others.
+Version 2, which is still read, has none. All kinds that the precision needs are listed, and no
+others.
 
 The name of a shard contains the first 16 digits of its SHA-256. A file never changes under its
 name, so caches are never outdated. The shards of one kind are consecutive parts of one array:

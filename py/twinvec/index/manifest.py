@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 Content: TypeAlias = bytes  # inside `Shard`, `bytes` is the name of a field
 
 VERSION = 3
+VERSION_WITHOUT_DIGEST = 2
+"""Earlier version, which is still read."""
+
 MAX_MANIFEST_BYTES = 1 << 26
 MAX_SHARD_BYTES = 1 << 53  # the whole numbers of JavaScript
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -108,10 +111,10 @@ class Manifest:
             raise IndexFormatError(
                 f"{MANIFEST} is damaged, or the server sent another page in its place. {DAMAGED}"
             ) from err
-        if type(version) is not int or version != VERSION:
+        if type(version) is not int or version not in (VERSION_WITHOUT_DIGEST, VERSION):
             raise IndexFormatError(
-                f"index version {version!r:.40} is not supported, this twinvec reads version "
-                f"{VERSION}. Build the index again, or update twinvec."
+                f"index version {version!r:.40} is not supported, this twinvec reads versions "
+                f"{VERSION_WITHOUT_DIGEST} and {VERSION}. Build the index again, or update twinvec."
             )
         try:
             return _read(values)
@@ -127,8 +130,10 @@ def _digest(values: Mapping[str, Any]) -> str:
 
 def _read(values: dict[str, Any]) -> Manifest:
     """Check all fields; `from_json` turns a ValueError into its message."""
-    if values.pop("sha256") != _digest(values):
+    if values["version"] == VERSION and values.pop("sha256") != _digest(values):
         raise ValueError("its fields do not match its own sha256")
+    if "sha256" in values:  # a damaged version number must not turn the comparison off
+        raise ValueError(f"version {VERSION_WITHOUT_DIGEST} has no sha256")
     fingerprint = values["fingerprint"]
     if not isinstance(fingerprint, dict):
         raise TypeError("its fingerprint is not an object")
