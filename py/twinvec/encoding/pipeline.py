@@ -165,7 +165,7 @@ class Pipeline:
         Raises:
             TypeError: `texts` is not a list of strings.
         """
-        return [self.tokenizer.encode(text).full_length for text in check_texts(texts)]
+        return [self.tokenizer.count(text) for text in check_texts(texts)]
 
     def token_ids(self, texts: Iterable[str]) -> list[NDArray[np.int64]]:
         """Tokenize texts as `encode` does: with special tokens, and without a truncated tail.

@@ -24,25 +24,26 @@ if TYPE_CHECKING:
 
     from twinvec.runtime.base import TokenizerCore
 
+WHOLE_CHARACTERS = 1 << 16
+
+MARGIN_TOKENS = 64
+"""Tokens before a cut that are not used, since the cut may have changed them."""
+
 _MAX_ID = 1 << 31
 
 
 @dataclass(frozen=True)
 class Encoding:
-    """The ids of one text, int64 [tokens] each, and the token count before truncation."""
+    """The ids of one text, int64 [tokens] each."""
 
     input_ids: NDArray[np.int64]
     token_type_ids: NDArray[np.int64]
-    full_length: int
+    truncated: bool
+    """True if the text lost its tail."""
 
     def __len__(self) -> int:
         """Count the tokens, special ones included."""
         return len(self.input_ids)
-
-    @property
-    def truncated(self) -> bool:
-        """True if the text lost its tail."""
-        return self.full_length > len(self)
 
 
 @dataclass(frozen=True)
@@ -122,14 +123,18 @@ class Tokenizer:
     Args:
         core: the runtime's tokenizer.
         max_length: the most tokens of a text, special tokens included.
+        whole_characters: length up to which a text is always tokenized as a whole.
 
     Raises:
         ValueError: `max_length` leaves no room for a token of the text.
     """
 
-    def __init__(self, core: TokenizerCore, max_length: int) -> None:
+    def __init__(
+        self, core: TokenizerCore, max_length: int, *, whole_characters: int = WHOLE_CHARACTERS
+    ) -> None:
         self.max_length = max_length
         self._core = core
+        self._whole_characters = whole_characters
         template = Template.from_post_processor(core.post_processor)
         self._type_id = template.text_type_id
         self._prefix = np.array(template.prefix, np.int64).reshape(-1, 2)
@@ -140,13 +145,44 @@ class Tokenizer:
 
     def encode(self, text: str) -> Encoding:
         """Tokenize one text, add the special tokens, truncate to `max_length`."""
-        all_ids = self._core.encode(well_formed(text))
+        all_ids = self._first_ids(text)
         text_ids, prefix, suffix = all_ids[: self._room], self._prefix, self._suffix
         input_ids = np.concatenate((prefix[:, 0], text_ids, suffix[:, 0]), dtype=np.int64)
         type_ids = np.full(len(input_ids), self._type_id, np.int64)
         type_ids[: len(prefix)] = prefix[:, 1]
         type_ids[len(input_ids) - len(suffix) :] = suffix[:, 1]
-        return Encoding(input_ids, type_ids, len(input_ids) + len(all_ids) - len(text_ids))
+        return Encoding(input_ids, type_ids, len(all_ids) > len(text_ids))
+
+    def count(self, text: str) -> int:
+        """Count the tokens of one text, special ones and a truncated tail included."""
+        return len(self._prefix) + len(self._core.encode(well_formed(text))) + len(self._suffix)
+
+    def _first_ids(self, text: str) -> NDArray[np.integer[Any]]:
+        """Tokenize one text; of a very long one only as much as decides the ids in use.
+
+        A tokenizer takes memory of a hundred times the text, which ends a page. Tokens depend on
+        the text near them. So the beginning is tokenized twice, the second time with as much text
+        again: ids that this does not change, a margin before the first cut, are those of the text.
+        """
+        shorter: NDArray[np.integer[Any]] | None = None
+        length = self._whole_characters
+        while length < len(text):
+            ids = self._core.encode(well_formed(_beginning(text, length)))
+            if (
+                shorter is not None
+                and len(shorter) >= self._room + MARGIN_TOKENS
+                and np.array_equal(ids[: self._room], shorter[: self._room])
+            ):
+                return ids
+            shorter, length = ids, 2 * length
+        return self._core.encode(well_formed(text))
+
+
+def _beginning(text: str, length: int) -> str:
+    """Cut a text to at most `length` characters; before white space, if the second half has any."""
+    beginning = text[:length]
+    end = max(map(beginning.rfind, " \n\t"))
+    return beginning[:end].rstrip() if end > length // 2 else beginning
 
 
 def _check_id(number: object) -> None:

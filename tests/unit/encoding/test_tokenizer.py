@@ -26,8 +26,10 @@ class Words:
 
     def __init__(self, post_processor: Mapping[str, Any] | None) -> None:
         self.post_processor = post_processor
+        self.texts: list[str] = []
 
     def encode(self, text: str) -> NDArray[np.int64]:
+        self.texts.append(text)
         return np.array([len(word) for word in text.split()], dtype=np.int64)
 
 
@@ -88,6 +90,20 @@ def test_truncation_keeps_the_final_special_token() -> None:
     assert encoding.input_ids.tolist() == [101, 1, 2, 102]
     assert encoding.truncated
     assert len(encoding) == 4
+
+
+def test_of_a_very_long_text_only_the_beginning_is_tokenized() -> None:
+    core = Words(BERT)
+    tokenizer = Tokenizer(core, 4, whole_characters=400)
+    long = "a bb ccc " * 10_000
+    encoding = tokenizer.encode(long)
+    assert encoding.input_ids.tolist() == [101, 1, 2, 102]
+    assert encoding.truncated
+    assert sum(map(len, core.texts)) < 3000
+    assert not {text[-1:] for text in core.texts} & {" ", ""}
+    assert tokenizer.count(long) == 30_002
+    few = "x" * 5000  # one word: no beginning decides its tokens
+    assert tokenizer.encode(few).input_ids.tolist() == [101, 5000, 102]
 
 
 def test_an_empty_text_has_its_special_tokens() -> None:
