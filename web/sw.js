@@ -5,7 +5,12 @@
  * without a connection. Models and shards of indexes are not among them: `storage/cache.js` keeps
  * those under their hashes. Of the files that scripts fetch only twinvec's own are kept, because a
  * site's own scripts may fetch files that are meant for one visitor.
+ *
+ * An answer is not kept if a host seems to have sent a page in place of a file, or if the file is
+ * listed in the site's `manifest.json` with another hash: the earlier file stays.
  */
+
+import { sha256Of } from "./storage/cache.js";
 
 const worker = /** @type {ServiceWorkerGlobalScope} */ (/** @type {unknown} */ (self));
 const CACHE = "twinvec-site";
@@ -15,6 +20,20 @@ const HASHED = /\/models\/.*\/|-[0-9a-f]{16}\.(npy|jsonl)$/;
 
 /** Paths below this worker's folder that twinvec's scripts fetch. */
 const OWN_FETCHES = /^runtime\/|^(models\/)?manifest\.json$|(^|\/)index\.json$/;
+
+/** Ends of addresses, and the content types that their files have. */
+const TYPES = /** @type {[RegExp, RegExp][]} */ ([
+  [/\.m?js$/, /javascript/i],
+  [/\.wasm$/, /^application\/wasm/i],
+  [/\.(css|json|svg|zip)$/, /^(?!text\/html)/i],
+]);
+
+/**
+ * The files that the site's `manifest.json` lists: path -> SHA-256.
+ *
+ * @type {Promise<Map<string, string>> | undefined}
+ */
+let listing;
 
 worker.addEventListener("install", () => worker.skipWaiting());
 worker.addEventListener("activate", (event) => event.waitUntil(worker.clients.claim()));
@@ -88,10 +107,11 @@ function equivalentKeys(request) {
  * @param {Response} response
  */
 async function keep(request, response) {
-  if (response.status !== 200) return response.body?.cancel();
+  if (response.status !== 200 || !hasType(request, response)) return response.body?.cancel();
   const cache = await caches.open(CACHE);
   const cached = await cache.match(keyOf(request));
   if (cached && isSameVersion(cached, response)) return response.body?.cancel();
+  if (!(await isIntact(request, response.clone()))) return response.body?.cancel();
   return cache.put(keyOf(request), response).catch(() => {}); // a full disk: the old one stays
 }
 
@@ -103,4 +123,46 @@ function isSameVersion(a, b) {
   const [tag, date] = ["ETag", "Last-Modified"].map((name) => a.headers.get(name));
   if (tag) return tag === b.headers.get("ETag");
   return date != null && date === b.headers.get("Last-Modified");
+}
+
+/**
+ * Check that an answer has the content type that the address's end stands for.
+ *
+ * @param {Request} request
+ * @param {Response} response
+ */
+function hasType(request, { headers }) {
+  const [, type] = TYPES.find(([end]) => end.test(keyOf(request))) ?? [];
+  return !type || type.test(headers.get("Content-Type") ?? "");
+}
+
+/**
+ * Compare an answer with the hash in the site's manifest; files that it does not list pass.
+ *
+ * @param {Request} request
+ * @param {Response} response
+ * @returns {Promise<boolean>}  false also if the manifest cannot be read
+ */
+async function isIntact(request, response) {
+  const path = keyOf(request).slice(worker.registration.scope.length) || "index.html";
+  const sha256 = await sha256Of(new Uint8Array(await response.arrayBuffer()));
+  const matches = async () => {
+    listing ??= fetchListing();
+    return ((await listing).get(path) ?? sha256) === sha256;
+  };
+  try {
+    if (await matches()) return true;
+    listing = undefined; // the site may have been rebuilt
+    return await matches();
+  } catch {
+    listing = undefined;
+    return false;
+  }
+}
+
+/** @returns {Promise<Map<string, string>>} */
+async function fetchListing() {
+  const url = new URL("manifest.json", worker.registration.scope);
+  const { files } = await (await fetch(url, { cache: "no-cache" })).json();
+  return new Map(Object.entries(files).map(([path, { sha256 }]) => [path, sha256]));
 }

@@ -9,6 +9,7 @@ from playwright.sync_api import Browser, Error, Page, expect
 
 from conftest import DIST, SUB_PATH, overlay, serving
 from twinvec import Embedder, Index
+from twinvec.site.serve import StaticHandler
 
 pytestmark = pytest.mark.browser
 
@@ -24,6 +25,21 @@ SITE = """async () => {
   const cache = await caches.open("twinvec-site");
   return (await cache.keys()).map(({ url }) => url);
 }"""
+
+
+USE = """async () => {
+  const fetched = ["runtime/twinvec.zip", "models/manifest.json"];
+  await Promise.all(fetched.map(async (url) => (await fetch(url)).arrayBuffer()));
+  for (const src of ["twinvec.js", "demo/page.js"]) {
+    const script = document.createElement("script");
+    script.src = src;
+    await new Promise((resolve) => {
+      script.onload = script.onerror = resolve;
+      document.head.append(script);
+    });
+  }
+}"""
+"""Requests files again as a visit does."""
 
 
 SHOW = """(src) => new Promise((resolve) => {
@@ -98,6 +114,34 @@ def test_a_refused_file_is_not_kept(browser: Browser, tmp_path: Path) -> None:
         kept = page.evaluate(SITE)
         assert any(url.endswith("demo/icon.svg") for url in kept)
         assert not any("nothing" in url for url in kept)
+        page.context.close()
+
+
+def test_a_page_in_place_of_a_file_is_not_kept(
+    browser: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """First a maintenance page with status 200, then other content of the right type."""
+    types = {"all": "text/html"}
+
+    def answer(self: StaticHandler) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", types.get("all", self.guess_type(self.path)))
+        self.end_headers()
+        self.wfile.write(b"<!doctype html><title>We will be back soon</title>")
+
+    with serving(overlay(tmp_path)) as root:
+        page = browser.new_context().new_page()
+        visit(page, f"{root}{SUB_PATH}/", "parse json")
+        wait_until_kept(page)
+        for _ in range(2):
+            with monkeypatch.context() as patch:
+                patch.setattr(StaticHandler, "do_GET", answer)
+                page.evaluate(USE)
+                page.wait_for_timeout(500)
+            types.clear()
+        page.context.set_offline(True)
+        page.set_default_timeout(20_000)
+        assert "json" in visit(page, f"{root}{SUB_PATH}/", "parse json")
         page.context.close()
 
 
