@@ -132,6 +132,8 @@ async def long_texts_lose_their_tail_only(embedder: Embedder) -> None:
     assert len(states) == limit
     head = "word " * (limit - 2)  # [CLS] and [SEP] stay
     assert_same(embedder.encode(["word " * 3000]), embedder.encode([head]))
+    fifty_mb = "word " * 10_000_000  # the tokenizer itself would run out of memory
+    assert_same(embedder.encode([fifty_mb]), embedder.encode([head]))
 
 
 async def truncation_is_counted_and_warned_about_once(embedder: Embedder) -> None:
