@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import operator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from twinvec.catalog.open import find_dtype, open_model
+from twinvec.encoding.arguments import whole_number
 from twinvec.encoding.pipeline import Pipeline
 from twinvec.encoding.pooling import pooling_mode
 from twinvec.model.dtypes import parity
@@ -133,6 +133,9 @@ class Embedder:
             WeightsNotFoundError: no dtype of the model has these weights.
             DownloadError: the model is not cached and cannot be downloaded.
         """
+        fields = {"model", "revision", "weights_sha256", "max_length", "dim"}
+        if missing := sorted(fields.difference(fingerprint)):
+            raise ValueError(f"the fingerprint lacks {', '.join(missing)}")
         name = model or fingerprint["model"]
         return cls.from_pretrained(
             name,
@@ -334,14 +337,10 @@ class Embedder:
 
 
 def _limited(info: ModelInfo, max_length: int | None, truncate_dim: int | None) -> ModelInfo:
-    """Apply limits to a model.
-
-    Raises:
-        TypeError, ValueError: a limit is not a whole number within the model's own.
-    """
+    """Apply limits to a model, or raise an error if one is not within the model's own."""
     limits = {"max_length": (max_length, info.max_length), "truncate_dim": (truncate_dim, info.dim)}
     for name, (limit, maximum) in limits.items():
-        if limit is not None and not 1 <= operator.index(limit) <= maximum:
+        if limit is not None and not 1 <= whole_number(limit, name, minimum=None) <= maximum:
             raise ValueError(f"{name} must be between 1 and {maximum} for {info.name}, not {limit}")
     return replace(info, max_length=max_length or info.max_length, dim=truncate_dim or info.dim)
 

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Literal, TypeAlias, cast, get_args
 
 import numpy as np
 
+from twinvec.encoding.arguments import float_array
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -13,6 +15,7 @@ Pooling: TypeAlias = Literal["mean", "cls", "last_token"]
 PoolingName: TypeAlias = Literal[Pooling, "first_token", "eos"]
 """A pooling, or the name that Transformers.js uses for it."""
 
+_TINY_NORM = np.float32(1e-12)  # the squares of smaller numbers are rounded to zero
 _ALIASES = {"first_token": "cls", "eos": "last_token"}
 
 
@@ -56,13 +59,22 @@ def pool(states: NDArray[np.float32], mode: Pooling) -> NDArray[np.float32]:
 def normalize(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
     """Scale vectors to unit length along the last axis; a zero vector stays zero.
 
+    A vector that is not finite becomes NaN.
+
     sentence-transformers and fastembed also keep zeros; Transformers.js divides by zero.
 
     Args:
-        vectors: float32 [..., dim].
+        vectors: float32 [..., dim], also of numbers whose squares float32 cannot hold.
 
     Returns:
         float32 [..., dim].
     """
-    norms = np.linalg.norm(vectors, axis=-1, keepdims=True)
-    return cast("NDArray[np.float32]", vectors / np.maximum(norms, np.float32(1e-12)))
+    vectors = vectors if isinstance(vectors, np.ndarray) else float_array(vectors, "vectors")
+    with np.errstate(over="ignore", invalid="ignore"):
+        norms = np.linalg.norm(vectors, axis=-1, keepdims=True)
+        if not np.all((norms > _TINY_NORM) & (norms < np.inf)):
+            # Powers of two scale without rounding, so the other vectors stay the same.
+            _, exponents = np.frexp(np.abs(vectors).max(axis=-1, keepdims=True, initial=0))
+            vectors = np.ldexp(vectors, -exponents)
+            norms = np.linalg.norm(vectors, axis=-1, keepdims=True)
+        return cast("NDArray[np.float32]", vectors / np.maximum(norms, _TINY_NORM))

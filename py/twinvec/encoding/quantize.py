@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
 import numpy as np
 
+from twinvec.encoding.arguments import float_array
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -35,28 +37,36 @@ def quantize_embeddings(
         int8 or uint8 [n, dim]; [n, dim / 8] for `binary` and `ubinary`.
 
     Raises:
-        ValueError: the precision is unknown, a shape does not fit, or `ranges` is missing.
+        ValueError: the precision is unknown, a shape does not fit, a number is not finite, or
+            `ranges` is missing.
     """
-    if precision not in get_args(Precision):
-        names = ", ".join(get_args(Precision))
-        raise ValueError(f"unknown precision {precision!r}; use one of: {names}")
-    vectors = np.asarray(vectors, np.float32)
+    if precision not in (names := get_args(Precision)):
+        raise ValueError(f"unknown precision {precision!r}; use one of: {', '.join(names)}")
+    vectors = float_array(vectors, "vectors")
     if vectors.ndim != 2:
         raise ValueError(f"vectors must be [n, dim], not of shape {vectors.shape}")
+    _check_finite(vectors, "vectors")
     if precision in ("binary", "ubinary"):
         if vectors.shape[1] % 8:
             raise ValueError(f"{precision} needs a multiple of 8 dims, not {vectors.shape[1]}")
         bits = np.packbits(vectors > 0, axis=1)
         return bits if precision == "ubinary" else (bits ^ 0x80).view(np.int8)
-    if ranges is None or np.shape(ranges) != (2, vectors.shape[1]):
+    if ranges is None or float_array(ranges, "ranges").shape != (2, vectors.shape[1]):
         raise ValueError(
             f"{precision} needs ranges [2, {vectors.shape[1]}]: each dimension's lowest and "
             "highest value over a calibration set"
         )
-    lowest, highest = np.asarray(ranges, np.float32)
+    lowest, highest = limits = float_array(ranges, "ranges")
+    _check_finite(limits, "ranges")
     steps = np.where(highest > lowest, (highest - lowest) / 255, 1)
     levels = ((vectors - lowest) / steps).clip(0, 255)
     quantized: NDArray[np.int8] | NDArray[np.uint8] = (
         levels.astype(np.uint8) if precision == "uint8" else (levels - 128).astype(np.int8)
     )
     return quantized
+
+
+def _check_finite(rows: NDArray[np.float32], name: str) -> None:
+    finite = np.isfinite(rows).all(axis=1)
+    if not finite.all():
+        raise ValueError(f"{name}[{int(np.argmin(finite))}] is not finite")

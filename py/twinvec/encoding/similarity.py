@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
+from twinvec.encoding.arguments import float_array, whole_number
 from twinvec.encoding.pooling import normalize
 
 if TYPE_CHECKING:
@@ -37,19 +38,27 @@ def dot(a: ArrayLike, b: ArrayLike) -> NDArray[np.float32]:
         float32 [n, m]; a single vector counts as one row.
 
     Raises:
-        ValueError: the dims differ.
+        ValueError: the dims differ, or a product is not finite.
+        TypeError, ValueError: `a` or `b` are not vectors of numbers.
     """
-    left, right = _rows(a), _rows(b)
+    left, right = _rows(a, "a"), _rows(b, "b")
     if left.shape[1] != right.shape[1]:
         raise ValueError(f"vectors of {left.shape[1]} and {right.shape[1]} dims are not comparable")
     # Not `@`: BLAS rounds a row by its position in the matrix, which would give equal texts
     # unequal scores. In Pyodide einsum is also faster.
-    return cast("NDArray[np.float32]", np.einsum("nd,md->nm", left, right))
+    with np.errstate(over="ignore", invalid="ignore"):
+        products = cast("NDArray[np.float32]", np.einsum("nd,md->nm", left, right))
+    finite = np.isfinite(products)
+    if not finite.all():
+        row, column = divmod(int(np.argmin(finite)), finite.shape[1])
+        raise ValueError(f"a[{row}] and b[{column}] have no finite dot product")
+    return products
 
 
 def cos_sim(a: ArrayLike, b: ArrayLike) -> NDArray[np.float32]:
     """Compute the cosine similarity of every row of `a` with every row of `b`, as `dot` does."""
-    return dot(normalize(_rows(a)), normalize(_rows(b)))
+    with np.errstate(invalid="ignore"):  # infinite numbers, which `dot` refuses
+        return dot(normalize(_rows(a, "a")), normalize(_rows(b, "b")))
 
 
 def semantic_search(
@@ -74,10 +83,10 @@ def semantic_search(
         The matches of each query, best first.
 
     Raises:
-        ValueError: the dims differ, or `top_k` is below 1.
+        ValueError: the dims differ, a score is not finite, or `top_k` is below 1.
+        TypeError: `top_k` is not a whole number.
     """
-    if top_k < 1:
-        raise ValueError(f"top_k must be at least 1, not {top_k}")
+    top_k = whole_number(top_k, "top_k")
     scores = score_function(query, corpus)
     order = np.argsort(-scores, axis=1, kind="stable")[:, :top_k]
     return [
@@ -86,5 +95,8 @@ def semantic_search(
     ]
 
 
-def _rows(vectors: ArrayLike) -> NDArray[np.float32]:
-    return np.atleast_2d(np.asarray(vectors, dtype=np.float32))
+def _rows(vectors: ArrayLike, name: str) -> NDArray[np.float32]:
+    rows = np.atleast_2d(float_array(vectors, name))
+    if rows.ndim != 2:
+        raise ValueError(f"{name} must be vectors [n, dim], not of shape {rows.shape}")
+    return rows

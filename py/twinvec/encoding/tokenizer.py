@@ -205,19 +205,19 @@ def well_formed(text: str) -> str:
     return text
 
 
-def check_texts(texts: Iterable[str]) -> list[str]:
-    """Check that `texts` is an iterable of strings, and return it as a list.
+def check_texts(texts: Iterable[str], name: str = "texts") -> list[str]:
+    """Check that an argument is an iterable of strings, and return it as a list.
 
     Raises:
         TypeError: `texts` is a bare `str` or not iterable, or an item is not a string; the message
             names its position.
     """
     if isinstance(texts, str):
-        raise TypeError("texts must be a list of strings, not one str; write encode([text])")
+        raise TypeError(f"{name} must be a list of strings, not one str; write [text]")
     if not isinstance(texts, Iterable) or isinstance(texts, (bytes, Mapping)):
-        raise TypeError(f"texts must be a list of strings, not {type(texts).__name__}")
+        raise TypeError(f"{name} must be a list of strings, not {type(texts).__name__}")
     checked = list(texts)
     for position, text in enumerate(checked):
         if not isinstance(text, str):
-            raise TypeError(f"texts[{position}] must be a str, not {type(text).__name__}")
+            raise TypeError(f"{name}[{position}] must be a str, not {type(text).__name__}")
     return checked

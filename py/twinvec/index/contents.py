@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -21,7 +22,7 @@ from twinvec.index.stores.shared import SharedReads
 from twinvec.index.vectors import Matrix, check_vectors, quantize
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from numpy.typing import ArrayLike
@@ -134,10 +135,12 @@ class Contents:
                 is not JSON.
         """
         for name, values in (("ids", ids), ("metadata", metadata)):
+            if values is not None and not hasattr(values, "__len__"):
+                raise TypeError(f"{name} must be a list, not {type(values).__name__}")
             if values is not None and len(values) != len(texts):
                 raise ValueError(f"{len(texts)} texts need as many {name}, not {len(values)}")
-        names = (yield from self._free_ids(len(texts))) if ids is None else check_texts(ids)
-        mappings = [{} for _ in texts] if metadata is None else map(dict, metadata)
+        names = (yield from self._free_ids(len(texts))) if ids is None else check_texts(ids, "ids")
+        mappings = [{} for _ in texts] if metadata is None else _mappings(metadata)
         documents = list(map(Document, names, texts, mappings))
         seen: set[str] = set()
         for i, document in enumerate(documents):
@@ -204,3 +207,10 @@ class Contents:
             if position is not None and segment.offset <= position < segment.offset + len(segment):
                 return None if position - segment.offset in segment.removed else position
         return None
+
+
+def _mappings(metadata: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    for i, mapping in enumerate(metadata):
+        if not isinstance(mapping, Mapping):
+            raise TypeError(f"metadata[{i}] must be a mapping, not {type(mapping).__name__}")
+    return list(map(dict, metadata))

@@ -61,8 +61,27 @@ def to_line(document: Document) -> bytes:
         line = json.dumps(fields, allow_nan=False)  # ASCII: UTF-8 has no lone surrogates
     except RecursionError:
         raise ValueError(f"nested deeper than {MAX_NESTING} levels") from None
+    _check_keys(document.metadata)
     check_nesting(line)
     return line.encode()
+
+
+def _check_keys(metadata: dict[str, Any]) -> None:
+    """Refuse keys that JSON turns into strings, of which two could become equal.
+
+    Raises:
+        TypeError: a key is not a string.
+    """
+    containers: list[Any] = [metadata]
+    while containers:
+        container = containers.pop()
+        values = container
+        if isinstance(container, dict):
+            for key in container:
+                if not isinstance(key, str):
+                    raise TypeError(f"the key {key!r} is not a string")
+            values = container.values()
+        containers += (value for value in values if isinstance(value, dict | list | tuple))
 
 
 def to_numbered_line(number: int, document: Document) -> bytes:
@@ -70,7 +89,15 @@ def to_numbered_line(number: int, document: Document) -> bytes:
 
     Raises:
         ValueError: the metadata is not JSON; the message names the document by its number.
+        TypeError: it is not a `Document`, or its id, text or metadata has another type.
     """
+    for name, type_ in (("id", str), ("text", str), ("metadata", dict)):
+        value = getattr(document, name, None)
+        if not isinstance(value, type_):
+            kind = type(value).__name__
+            raise TypeError(
+                f"documents[{number}]: its {name} must be a {type_.__name__}, not {kind}"
+            )
     try:
         return to_line(document)
     except (TypeError, ValueError) as err:

@@ -9,6 +9,7 @@ from twinvec.index.changes import ChangeLock
 from twinvec.index.contents import Contents
 from twinvec.index.format import precision_for
 from twinvec.index.reader import IndexReader
+from twinvec.index.search import check_embedder
 from twinvec.index.stores.base import adrive, drive
 from twinvec.index.stores.open import open_store
 from twinvec.index.stores.zip import saving
@@ -115,6 +116,7 @@ class Index(IndexReader):
 
     @classmethod
     def _empty(cls, embedder: Embedder, precision: Precision, *, lexical: bool) -> Index:
+        check_embedder(embedder)
         dim = embedder.info.dim
         return cls(embedder.fingerprint, dim=dim, precision=precision, lexical=lexical)
 
@@ -209,14 +211,14 @@ class Index(IndexReader):
         Raises:
             KeyError: no document has one of these ids. Nothing is removed.
         """
-        unwanted = list(ids)
+        unwanted = check_texts(ids, "ids")
         with self._changes.held():
             self._drive(self._contents.remove(unwanted))
 
     async def aremove(self, ids: Iterable[str]) -> None:
         """Do the same as `remove` without blocking the event loop."""
         async with self._changes.aheld():
-            await self._adrive(self._contents.remove(list(ids)))
+            await self._adrive(self._contents.remove(check_texts(ids, "ids")))
 
     def save(self, location: Path | str) -> None:
         """Write the index into a folder, created if missing; see `format` for its files.

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from twinvec.encoding.arguments import whole_number
 from twinvec.errors import IndexMismatchError
 from twinvec.index.contents import Contents
 from twinvec.index.format import check_precision
-from twinvec.index.search import check_query, search, unit_vector
+from twinvec.index.search import check_embedder, check_query, search, unit_vector
 from twinvec.index.stores.base import adrive, drive
 from twinvec.index.stores.open import open_store
 
@@ -39,7 +40,7 @@ class IndexReader:
         lexical: bool = True,
     ) -> None:
         self.fingerprint = dict(fingerprint)
-        self.dim = dim
+        self.dim = whole_number(dim, "dim")
         self.precision = check_precision(precision)
         self.lexical = lexical
         self._contents = Contents(self.precision, dim)
@@ -97,6 +98,7 @@ class IndexReader:
         Raises:
             IndexMismatchError: they are not; the message names every field that differs.
         """
+        check_embedder(embedder)
         theirs = embedder.fingerprint
         differences = [
             f"{key} (index: {self.fingerprint.get(key)}, embedder: {theirs.get(key)})"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
 import numpy as np
 
+from twinvec.encoding.arguments import float_array, whole_number
 from twinvec.encoding.pooling import normalize
 from twinvec.index.documents import Document
 from twinvec.index.format import text_digest
@@ -63,6 +64,16 @@ class Hit:
     metadata: dict[str, Any]
 
 
+def check_embedder(embedder: object) -> None:
+    """Check that an argument is an embedder.
+
+    Raises:
+        TypeError: it is something else.
+    """
+    if not isinstance(getattr(embedder, "fingerprint", None), Mapping):
+        raise TypeError(f"embedder must be an Embedder, not {type(embedder).__name__}")
+
+
 def check_query(query: object, mode: str, *, lexical: bool) -> None:
     """Check that an index can be searched for a query in a mode.
 
@@ -88,7 +99,7 @@ def unit_vector(vector: ArrayLike, dim: int) -> NDArray[np.float32]:
     Raises:
         ValueError: it is not a single finite vector of this dim.
     """
-    array = np.asarray(vector, np.float32)
+    array = float_array(vector, "the query")
     if array.ndim != 1 and array.shape[:-1] != (1,):
         raise ValueError(
             f"the query must be one vector [{dim}], not an array of shape {array.shape}; search "
@@ -98,7 +109,7 @@ def unit_vector(vector: ArrayLike, dim: int) -> NDArray[np.float32]:
     if len(flat) != dim:
         raise ValueError(f"the query has {len(flat)} dims and the index {dim}")
     if not np.isfinite(flat).all():
-        raise ValueError("the query's vector is not finite")
+        raise ValueError("the query's vector is not finite in float32")
     return normalize(flat)
 
 
@@ -119,14 +130,15 @@ def search(
         k: maximum number of hits, at least 1.
         filter: selects the documents that may be found.
     """
-    if k < 1:
-        raise ValueError(f"k must be at least 1, not {k}")
+    k = whole_number(k, "k")
     accept = None if filter is None else to_predicate(filter)
     rankers: list[Ranker] = []
     if vector is not None:
         rankers.append(partial(rank_by_vector, segments, vector))
     if text is not None:
         rankers.append(partial(rank_by_terms, segments, text))
+    if not rankers:
+        raise TypeError("the query must be a vector, not None")
     if len(rankers) > 1:
         ranked = (yield from _fused(segments, rankers, max(FUSED_HITS, 2 * k), accept))[:k]
     else:
@@ -259,13 +271,16 @@ def to_predicate(filter: Filter) -> Callable[[Document], bool]:  # noqa: A002 (a
     """Turn a filter into a function of a document.
 
     Raises:
-        TypeError: it is neither a mapping nor a function.
+        TypeError: it is neither a mapping with strings as keys nor a function.
     """
     if callable(filter):
         return filter
     if not isinstance(filter, Mapping):
         kind = type(filter).__name__
         raise TypeError(f"filter must be a mapping or a function of a Document, not {kind}")
+    for key in filter:
+        if not isinstance(key, str):
+            raise TypeError(f"the keys of filter must be strings, not {key!r}")
     allowed = {key: _as_list(value) for key, value in filter.items()}
 
     def accept(document: Document) -> bool:

@@ -29,6 +29,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
+from twinvec.encoding.arguments import float_array
 from twinvec.index.format import columns, vector_kinds
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ def check_vectors(vectors: ArrayLike, count: int, dim: int) -> NDArray[np.float3
         ValueError: the shape is wrong, or a vector is not finite or not of unit length; the message
             names the row.
     """
-    array = np.asarray(vectors, np.float32)
+    array = float_array(vectors, "vectors")
     if array.shape != (count, dim) and not (count == 0 and array.size == 0):
         raise ValueError(f"{count} texts need vectors [{count}, {dim}], not of shape {array.shape}")
     array = array.reshape(count, dim)

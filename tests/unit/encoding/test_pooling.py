@@ -43,3 +43,21 @@ def test_aliases_and_unknown_names() -> None:
         pooling_mode("max")
     with pytest.raises(ValueError, match="use encode_tokens instead"):
         pooling_mode("none")
+
+
+@pytest.mark.parametrize("size", [1e20, 3e38, 1e-20, 1e-38])
+def test_vectors_of_any_length_become_unit_vectors(size: float) -> None:
+    rng = np.random.default_rng(5)
+    vectors = rng.standard_normal((3, 384)).clip(-1, 1).astype(np.float32)
+    unit = normalize(vectors)
+    scaled = (vectors.astype(np.float64) * size).astype(np.float32)
+    np.testing.assert_allclose(normalize(scaled), unit, atol=2e-7)
+    # One such vector changes no bit of the others.
+    mixed = np.concatenate([vectors, scaled, np.zeros((1, 384), np.float32)])
+    np.testing.assert_array_equal(normalize(mixed)[:3], unit)
+    np.testing.assert_array_equal(normalize(mixed)[-1], np.zeros(384))
+
+
+def test_a_vector_that_is_not_finite_becomes_nan() -> None:
+    assert np.isnan(normalize(np.array([np.inf, 1], np.float32))).any()
+    assert np.isnan(normalize(np.array([np.nan, 1], np.float32))).all()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from twinvec.atomic import locked
+from twinvec.encoding.arguments import whole_number
 from twinvec.errors import ParityWarning, warn_caller
 from twinvec.index.documents import Document, to_numbered_line
 from twinvec.index.format import (
@@ -52,7 +53,7 @@ class UnlockedWriter:
     ) -> None:
         self._fingerprint = dict(fingerprint)
         self._precision = check_precision(precision)
-        self._dim = dim
+        self._dim = whole_number(dim, "dim")
         check_dim(dim)
         self._files = NewFiles(Path(folder))
         self._tables = {
