@@ -57,6 +57,8 @@ def main() -> None:
     options, passed_on = parser.parse_known_args()
     if passed_on and options.verb not in ("test", "bench"):
         parser.error(f"unknown arguments: {' '.join(passed_on)}")
+    if options.verb == "certify" and options.quick and options.update_readme:
+        parser.error("the README's figures are those of the long form; leave out --quick")
     set_up()
     if options.verb is None:
         build()
