@@ -36,8 +36,7 @@ ALL_CONDITIONS = tuple(
 )
 QUICK_CONDITIONS = (
     Conditions(),
-    Conditions(several_sessions=True, isolated=True),
-    Conditions(several_sessions=True, jspi=False),
+    Conditions(several_sessions=True, isolated=True, jspi=False),
 )
 
 

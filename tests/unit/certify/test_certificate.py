@@ -27,7 +27,7 @@ def test_the_quick_form_varies_the_conditions_of_the_smallest_exact_dtype(
     exact = [native for native in natives if native.exact]
     smallest = min(exact, key=lambda native: native.weights_bytes).dtype
     assert {dtype: runs.count(dtype) for dtype in runs} == {
-        native.dtype: 3 if native.dtype == smallest else 1 for native in natives
+        native.dtype: 2 if native.dtype == smallest else 1 for native in natives
     }
 
 
