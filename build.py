@@ -231,7 +231,8 @@ def check_javascript() -> None:
 
 def sbom() -> None:
     """Write bills of materials: of dist/, and of the Python packages that built it."""
-    build()
+    if not (DIST / "manifest.json").is_file():
+        build()
     SBOM.mkdir(exist_ok=True)
     run(BIN / "python", "-m", "twinvec.site.sbom", DIST, SBOM / "site.cdx.json")
     cyclonedx = ("environment", "--output-reproducible", "--pyproject", PYPROJECT)
