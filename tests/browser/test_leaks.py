@@ -57,3 +57,41 @@ def test_memory_of_python_does_not_grow(tab: Tab) -> None:
     for _ in range(10):
         tab.encode(texts)
     assert tab.javascript(size) == before
+
+
+CALLS = """async (count) => {
+  for (let i = 0; i < count; i++) {
+    await extractor(`text number ${i}`, { pooling: "mean" });
+    await index.search(`query number ${i}`, { k: 3, mode: "hybrid" });
+  }
+}"""
+PYTHON = """
+return [
+  pyodide._module.HEAPU8.length,
+  pyodide.runPython("import gc; gc.collect(); len(gc.get_objects())"),
+];
+"""
+
+
+def page_heap(tab: Tab) -> int:
+    """Measure the page's JavaScript heap after garbage collection, in bytes."""
+    session = tab.page.context.new_cdp_session(tab.page)
+    session.send("HeapProfiler.collectGarbage")
+    used: int = session.send("Runtime.getHeapUsage")["usedSize"]
+    session.detach()
+    return used
+
+
+def test_calls_leave_nothing_behind(tab: Tab) -> None:
+    """After a warm-up, Python's memory and objects stay the same, and so does the page's heap."""
+    tab.page.evaluate(
+        "extractor.openIndex('index/').then((opened) => { globalThis.index = opened; })"
+    )
+    tab.page.evaluate(CALLS, 50)
+    memory, objects = tab.javascript(PYTHON)
+    heap = page_heap(tab)
+    tab.page.evaluate(CALLS, 100)
+    assert tab.javascript(PYTHON)[0] == memory
+    assert abs(tab.javascript(PYTHON)[1] - objects) < 100  # less than one a call
+    assert page_heap(tab) - heap < 100 * 500  # bytes; 17,000 were measured
+    tab.page.evaluate("index.dispose()")
