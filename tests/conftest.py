@@ -19,8 +19,11 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, Playwright, expect
 
+from synthetic import write_tiny
 from twinvec import Embedder
 from twinvec.certify.engines import ENGINES, Engine, missing_part
+from twinvec.convert.folder import convert_folder
+from twinvec.site.build import build_site
 from twinvec.site.serve import make_server
 
 ROOT = Path(__file__).parents[1]
@@ -150,6 +153,15 @@ def test_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The site that `build.py` built."""
     with serving_tests(tmp_path_factory.mktemp("site")) as address:
         yield address
+
+
+@pytest.fixture(scope="session")
+def tiny_site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A site of a tiny model, whose words are `word1` to `word49`."""
+    folder = tmp_path_factory.mktemp("tiny")
+    model = convert_folder(write_tiny(folder / "source"), folder / "tiny", ["fp32", "w8"])
+    build_site(folder / "site", model, dtypes=["fp32", "w8"])[0].close()
+    return folder / "site"
 
 
 @dataclass

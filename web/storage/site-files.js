@@ -7,6 +7,12 @@
 import { namedError } from "../wire/errors.js";
 import { fetchJson, fetchVerified } from "./download.js";
 
+/** Files that browsers run only if the server names the right type. */
+const TYPES = [
+  { files: /\.m?js$/, type: "text/javascript", accepted: /javascript/ },
+  { files: /\.wasm$/, type: "application/wasm", accepted: /^application\/wasm/ },
+];
+
 /**
  * Fetch and verify a file.
  *
@@ -35,7 +41,8 @@ export async function fetchSiteFiles(base) {
 }
 
 /**
- * Explain why code of the site does not start: with a file of its folder that is missing or altered.
+ * Explain why code of the site does not start: with a file of its folder that is missing,
+ * altered, or sent as another type.
  *
  * @param {URL} base  folder of the site's files
  * @param {string} folder  below `base`
@@ -48,9 +55,22 @@ export async function explainFailure(base, folder, error) {
       // Servers decode the compressed copies.
       if (!path.startsWith(folder) || path.endsWith(".br")) continue;
       await fetchVerified(file, () => {});
+      await checkType(new URL(file.url));
     }
     return error;
   } catch (damage) {
     return damage;
   }
+}
+
+/** @param {URL} url */
+async function checkType(url) {
+  const expected = TYPES.find(({ files }) => files.test(url.pathname));
+  if (!expected) return;
+  const response = await fetch(url);
+  await response.body?.cancel();
+  const type = response.headers.get("Content-Type") ?? "";
+  if (expected.accepted.test(type)) return;
+  const advice = `set the server's type for such files to ${expected.type}`;
+  throw namedError("DownloadError", `${url}: the server sends it as "${type}"; ${advice}`);
 }
