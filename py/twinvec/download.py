@@ -16,8 +16,8 @@ from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
 
-from twinvec.atomic import CACHE_WAIT_SECONDS, locked, temporary_folder
 from twinvec.errors import DownloadError, IntegrityError
+from twinvec.files.atomic import CACHE_WAIT_SECONDS, locked, temporary_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

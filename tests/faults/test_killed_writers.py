@@ -19,8 +19,8 @@ import pytest
 from indexes import DIM, FINGERPRINT, SMALL, TEXTS, small_index, unit_vectors
 from killing import killed_at_every_operation, tree
 from twinvec import Document, Index, IndexWriter, normalize
-from twinvec.atomic import locked
 from twinvec.cli.vectors_file import VectorsFile
+from twinvec.files.atomic import locked
 from twinvec.index.writing.shards import check_folder, replace_folder
 from twinvec.index.writing.update import write_index
 

@@ -21,7 +21,7 @@ SOURCES = [*sorted((ROOT / "py").rglob("*.py")), ROOT / "build.py"]
 # A package may import those that follow it, and nothing else.
 FLOORS = [
     *("cli", "page", "certify", "site", "documents", "index", "embedder", "catalog", "convert"),
-    *("model", "encoding", "runtime", "download", "atomic", "errors"),
+    *("model", "encoding", "runtime", "download", "files", "errors"),
 ]
 MAX_FUNCTION_LINES = 50
 MAX_FILE_LINES = 350
@@ -74,7 +74,7 @@ def test_no_module_imports_itself_through_others() -> None:
 
 
 def test_few_modules_lie_outside_of_packages() -> None:
-    assert len(list(PACKAGE.glob("*.py"))) <= 5  # `__init__` and four more
+    assert len(list(PACKAGE.glob("*.py"))) <= 4  # `__init__` and three more
 
 
 @pytest.mark.parametrize(

@@ -16,10 +16,10 @@ from huggingface_hub.errors import HFValidationError
 from huggingface_hub.utils import validate_repo_id
 from huggingface_hub.utils.sha import git_hash
 
-from twinvec.atomic import CACHE_WAIT_SECONDS, locked, temporary_folder, write_file
 from twinvec.catalog.hub_requests import COMMIT, list_files, save_file
 from twinvec.download import GRACE_SECONDS, sha256_of
 from twinvec.errors import DownloadError, IntegrityError, ModelNotFoundError
+from twinvec.files.atomic import CACHE_WAIT_SECONDS, locked, temporary_folder, write_file
 from twinvec.model.dtypes import onnx_path, weights_parts
 
 if TYPE_CHECKING:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import shutil
 from typing import TYPE_CHECKING
 
-from twinvec.atomic import CACHE_WAIT_SECONDS, locked
 from twinvec.errors import ModelError
+from twinvec.files.atomic import CACHE_WAIT_SECONDS, locked
 from twinvec.model.dtypes import onnx_path
 from twinvec.model.info import recorded_hashes
 

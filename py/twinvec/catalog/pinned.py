@@ -5,11 +5,11 @@ from __future__ import annotations
 import zipfile
 from typing import TYPE_CHECKING
 
-from twinvec.atomic import CACHE_WAIT_SECONDS, locked, temporary_folder
 from twinvec.catalog.made import is_complete, made_folder, make_folder
 from twinvec.catalog.verify import verified_info
 from twinvec.download import Wheel, fetch, sha256_of
 from twinvec.errors import DownloadError, IntegrityError, ModelNotFoundError
+from twinvec.files.atomic import CACHE_WAIT_SECONDS, locked, temporary_folder
 from twinvec.model.dtypes import DTYPES, dtype_facts, onnx_path, weights_parts
 from twinvec.model.info import ModelInfo, recorded_hashes
 

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from twinvec.atomic import locked, temporary_folder
 from twinvec.cli.options import examples, json_option
 from twinvec.cli.weights_table import quality_vectors, show_rows, weights_row
 from twinvec.convert.quality import lowest_cosine
+from twinvec.files.atomic import locked, temporary_folder
 from twinvec.model.dtypes import makeable_dtypes
 
 if TYPE_CHECKING:

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from twinvec.atomic import locked
 from twinvec.cli.console import exit_on_interrupt, first_lines, plural
 from twinvec.cli.options import (
     ModelChoice,
@@ -29,6 +28,7 @@ from twinvec.documents.on_error import raise_error
 from twinvec.documents.records.formats import FORMATS, format_of, read_texts
 from twinvec.download import sha256_of
 from twinvec.errors import FileError, ParityWarning, RecordError
+from twinvec.files.atomic import locked
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

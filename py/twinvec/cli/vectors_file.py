@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
-from twinvec.atomic import delete_parts, open_regular, sync_folder, write_file
 from twinvec.errors import TwinvecError
+from twinvec.files.atomic import delete_parts, open_regular, sync_folder, write_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping

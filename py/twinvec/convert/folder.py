@@ -9,10 +9,10 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from twinvec.atomic import locked, sync_folder, sync_tree, temporary_folder
 from twinvec.download import sha256_of
 from twinvec.encoding.pipeline import Pipeline
 from twinvec.errors import ModelError, ModelNotFoundError, UnsupportedModelError
+from twinvec.files.atomic import locked, sync_folder, sync_tree, temporary_folder
 from twinvec.model.dtypes import dtype_facts, makeable_dtypes, onnx_path
 from twinvec.model.facts import Facts
 from twinvec.model.info import (

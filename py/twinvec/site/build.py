@@ -9,9 +9,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from twinvec.atomic import PART_SUFFIX, delete_parts, locked, target_name
 from twinvec.embedder import Embedder
 from twinvec.errors import TwinvecError
+from twinvec.files.atomic import PART_SUFFIX, delete_parts, locked, target_name
 from twinvec.index import Index
 from twinvec.index.writing.shards import check_folder, replace_folder
 from twinvec.site.components import component_of, site_components

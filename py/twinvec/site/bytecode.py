@@ -17,8 +17,8 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from twinvec.atomic import CACHE_WAIT_SECONDS, locked, replacing, temporary_folder
 from twinvec.download import cache_root
+from twinvec.files.atomic import CACHE_WAIT_SECONDS, locked, replacing, temporary_folder
 from twinvec.site.node import run_script
 
 if TYPE_CHECKING:

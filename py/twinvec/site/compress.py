@@ -10,8 +10,8 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
-from twinvec.atomic import CACHE_WAIT_SECONDS, locked, replacing
 from twinvec.download import cache_root, sha256_of
+from twinvec.files.atomic import CACHE_WAIT_SECONDS, locked, replacing
 from twinvec.site.files import copy_file
 from twinvec.site.node import run_script
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import shutil
 from typing import TYPE_CHECKING
 
-from twinvec.atomic import replacing
 from twinvec.download import sha256_of
 from twinvec.errors import IntegrityError
+from twinvec.files.atomic import replacing
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,7 +8,7 @@ from __future__ import annotations
 import zipfile
 from typing import TYPE_CHECKING
 
-from twinvec.atomic import write_file
+from twinvec.files.atomic import write_file
 from twinvec.site.packages import fetch_numpy
 
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ import json
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from twinvec.atomic import write_file
 from twinvec.download import sha256_of
 from twinvec.errors import TwinvecError
+from twinvec.files.atomic import write_file
 from twinvec.site.components import Component
 
 if TYPE_CHECKING:

@@ -6,9 +6,9 @@ import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from twinvec.atomic import write_file
 from twinvec.catalog.find import find_model
 from twinvec.embedder import Embedder
+from twinvec.files.atomic import write_file
 from twinvec.model.reference import REFERENCE_POOLING, REFERENCE_TEXTS, record
 from twinvec.site.files import copy_verified
 

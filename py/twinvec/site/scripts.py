@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from twinvec.atomic import temporary_folder
 from twinvec.errors import TwinvecError
+from twinvec.files.atomic import temporary_folder
 from twinvec.site.files import copy_file
 from twinvec.site.node import run_script
 

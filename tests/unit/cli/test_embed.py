@@ -13,8 +13,8 @@ from click.testing import Result
 
 from command import report_of, twinvec
 from twinvec import Embedder
-from twinvec.atomic import locked
 from twinvec.catalog.pins import EMBEDDED
+from twinvec.files.atomic import locked
 
 MANY = [f"word{number % 50}" for number in range(600)]
 """More than two writes; see `TEXTS_PER_WRITE`."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from typing import IO, TYPE_CHECKING
 
-from twinvec.atomic import open_regular
 from twinvec.errors import IndexFormatError
+from twinvec.files.atomic import open_regular
 from twinvec.index.format import DAMAGED
 from twinvec.index.stores.base import ByteCounter
 

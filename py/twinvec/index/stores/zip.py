@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from twinvec.atomic import locked, open_regular, replacing, temporary_folder
 from twinvec.errors import IndexFormatError, TwinvecError
+from twinvec.files.atomic import locked, open_regular, replacing, temporary_folder
 from twinvec.index.format import DAMAGED, MANIFEST
 from twinvec.index.stores.folder import FolderStore
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from twinvec.atomic import open_regular
 from twinvec.errors import TwinvecError
+from twinvec.files.atomic import open_regular
 from twinvec.index.format import digest
 from twinvec.index.writing.text_rows import TextRows
 

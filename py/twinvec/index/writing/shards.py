@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from twinvec.atomic import locked, open_regular, part_of, sync_folder, target_name, write_file
 from twinvec.errors import IndexFormatError, TwinvecError
+from twinvec.files.atomic import locked, open_regular, part_of, sync_folder, target_name, write_file
 from twinvec.index.format import MANIFEST, OWN_NAME, columns, parse_json, row_bytes
 from twinvec.index.manifest import MAX_MANIFEST_BYTES, Shard
 from twinvec.index.npy import to_npy

@@ -16,8 +16,8 @@ from typing import IO, TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from twinvec.atomic import locked, temporary_folder
 from twinvec.errors import IndexFormatError
+from twinvec.files.atomic import locked, temporary_folder
 from twinvec.index.documents import Document, to_numbered_line
 from twinvec.index.format import MANIFEST, precision_for, wide_digest
 from twinvec.index.manifest import Manifest

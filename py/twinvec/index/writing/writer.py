@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from twinvec.atomic import locked
 from twinvec.encoding.arguments import whole_number
 from twinvec.errors import ParityWarning, warn_caller
+from twinvec.files.atomic import locked
 from twinvec.index.documents import Document, to_numbered_line
 from twinvec.index.format import (
     check_dim,

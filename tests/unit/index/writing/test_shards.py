@@ -29,7 +29,7 @@ from indexes import (
     write_small_shards,
 )
 from twinvec import Document, Index, IndexFormatError, IndexWriter, IntegrityError, TwinvecError
-from twinvec.atomic import part_of
+from twinvec.files.atomic import part_of
 from twinvec.index.writing.shards import check_folder, replace_folder
 
 DISK_FULL = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

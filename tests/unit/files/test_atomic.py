@@ -13,7 +13,7 @@ import pytest
 from filelock import FileLock
 
 from twinvec import TwinvecError
-from twinvec.atomic import (
+from twinvec.files.atomic import (
     delete_parts,
     locked,
     part_of,
@@ -27,7 +27,7 @@ from twinvec.atomic import (
 HOLDER = """
 import sys, time
 from pathlib import Path
-from twinvec.atomic import locked, part_of
+from twinvec.files.atomic import locked, part_of
 with locked(Path(sys.argv[1])):
     part_of(Path(sys.argv[1])).mkdir()
     print("locked", flush=True)
@@ -158,7 +158,7 @@ def test_many_processes_lock_one_at_a_time(tmp_path: Path) -> None:
     script = """
 import sys
 from pathlib import Path
-from twinvec.atomic import locked, write_file
+from twinvec.files.atomic import locked, write_file
 from twinvec import TwinvecError
 target, done = Path(sys.argv[1]), 0
 while done < 100:

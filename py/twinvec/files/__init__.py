@@ -1,0 +1,1 @@
+"""Write files so that a crash leaves the old ones or the new ones."""
