@@ -91,7 +91,7 @@ def make_parser() -> argparse.ArgumentParser:
     certifying = verbs.add_parser(
         "certify", help="compare browser engines with CPython; writes dist/certificate.html"
     )
-    certifying.add_argument("--quick", action="store_true", help="minutes, not an hour")
+    certifying.add_argument("--quick", action="store_true", help="minutes, not hours")
     certifying.add_argument(
         "--update-readme", action="store_true", help="write the figures into README.md"
     )
