@@ -215,7 +215,7 @@ def test_cos_sim_and_dot(tab: Tab) -> None:
         (
             "twinvec.pipeline('feature-extraction', null, { max_length: 10.5 })",
             "TypeError",
-            "cannot be interpreted as an integer",
+            "max_length must be a whole number, not float",
         ),
         ("extractor.countTokens([1])", "TypeError", "texts[0] must be a string, not number"),
         (
