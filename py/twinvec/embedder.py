@@ -132,6 +132,7 @@ class Embedder:
         Raises:
             WeightsNotFoundError: no dtype of the model has these weights.
             DownloadError: the model is not cached and cannot be downloaded.
+            ValueError: the fingerprint lacks a field.
         """
         fields = {"model", "revision", "weights_sha256", "max_length", "dim"}
         if missing := sorted(fields.difference(fingerprint)):

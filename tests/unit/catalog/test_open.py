@@ -62,5 +62,6 @@ def test_the_weights_of_a_fingerprint_are_found(folder: Path) -> None:
 
 @pytest.mark.usefixtures("page")
 def test_the_browser_does_not_search_for_a_fingerprint() -> None:
+    facts = {"revision": None, "weights_sha256": "0" * 64, "max_length": 8, "dim": 32}
     with pytest.raises(ModelNotFoundError, match="open the model that the page has loaded"):
-        Embedder.from_fingerprint({"model": "tiny"})
+        Embedder.from_fingerprint({"model": "tiny", **facts})
