@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from conftest import finish
 from synthetic import write_tiny
 from twinvec import Embedder, Index, IndexWriter, ParityWarning, TruncationWarning
 from twinvec.convert.folder import convert_folder
@@ -67,6 +67,6 @@ def test_a_warning_names_the_caller_that_awaits(tiny: Path) -> None:
         await embedder.aencode(LONG)
 
     with pytest.warns(TruncationWarning) as caught:
-        asyncio.run(wait())
+        finish(wait())
     assert caught[0].filename == __file__
     embedder.close()
