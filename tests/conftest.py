@@ -8,10 +8,9 @@ import os
 import runpy
 import shutil
 import tempfile
-import threading
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,10 +20,10 @@ from playwright.sync_api import Browser, Page, Playwright, expect
 
 from synthetic import write_tiny
 from twinvec import Embedder
-from twinvec.certify.engines import ENGINES, Engine, missing_part
+from twinvec.certify.engines import CHROMIUM_FLAGS, ENGINES, Engine, missing_part
 from twinvec.convert.folder import convert_folder
 from twinvec.site.build import build_site
-from twinvec.site.serve import make_server
+from twinvec.site.serve import make_server, running
 
 ROOT = Path(__file__).parents[1]
 DIST = ROOT / "dist"
@@ -32,16 +31,6 @@ CASES = ROOT / "tests" / "contract" / "cases.py"
 SUB_PATH = "docs/search"
 
 expect.set_options(timeout=120_000)  # milliseconds, for a machine under load
-
-# As a container or a machine without a display needs them.
-CHROMIUM_FLAGS = [
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 
 PAGES = ROOT / "tests" / "browser" / "pages"
 TEST_PAGE = (PAGES / "test.html").read_text(encoding="utf-8")
@@ -91,17 +80,9 @@ def embedder(manifest: dict[str, Any]) -> Iterator[Embedder]:
     opened.close()
 
 
-@contextmanager
-def serving(folder: Path, *, isolated: bool = False) -> Iterator[str]:
+def serving(folder: Path, *, isolated: bool = False) -> AbstractContextManager[str]:
     """Serve a folder; yield its address."""
-    with make_server(folder, 0, isolated=isolated, follow_links=True) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
-        thread.start()
-        try:
-            yield f"http://localhost:{server.server_port}/"
-        finally:
-            server.shutdown()
-            thread.join()
+    return running(make_server(folder, 0, isolated=isolated, follow_links=True))
 
 
 def overlay(folder: Path, dist: Path = DIST, changed: Mapping[str, str] | None = None) -> Path:

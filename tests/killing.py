@@ -120,7 +120,7 @@ def killed_at_every_operation(
             child = os.fork()
         if not child:
             _run(work, folder, number)
-        status = _wait(child)
+        status = wait_for(child)
         note, failure = folder.parent / "operation", folder.parent / "failure"
         if os.WIFSIGNALED(status) and note.exists():
             yield note.read_text(encoding="utf-8"), folder
@@ -141,7 +141,7 @@ def _run(work: Callable[[Path], object], folder: Path, number: int) -> NoReturn:
     os._exit(0)
 
 
-def _wait(child: int) -> int:
+def wait_for(child: int) -> int:
     """Return the status of a child; end one that hangs."""
     deadline = time.monotonic() + CHILD_SECONDS
     while time.monotonic() < deadline:

@@ -44,8 +44,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-_PACKAGE = sys._getframe().f_code.co_filename.removesuffix("errors.py")  # noqa: SLF001
-
 
 class TwinvecError(Exception):
     """Base class of all errors that twinvec raises on purpose."""
@@ -230,7 +228,8 @@ class ParityWarning(UserWarning):
 
 def warn_caller(warning: Warning) -> None:
     """Warn with the line that called twinvec, however many of its functions lie between."""
+    package = warn_caller.__code__.co_filename.removesuffix("errors.py")
     frame, level = sys._getframe(), 1  # noqa: SLF001 (`inspect` takes long to import in the page)
-    while frame.f_back and frame.f_code.co_filename.startswith(_PACKAGE):
+    while frame.f_back and frame.f_code.co_filename.startswith(package):
         frame, level = frame.f_back, level + 1
     warnings.warn(warning, stacklevel=level)

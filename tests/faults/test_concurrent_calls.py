@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import multiprocessing
 import os
-import signal
 import threading
 import time
 import traceback
@@ -22,6 +21,7 @@ import pytest
 
 from conftest import finish
 from indexes import DIM, FINGERPRINT
+from killing import CHILD_SECONDS, wait_for
 from synthetic import write_tiny
 from twinvec import Embedder, Index, InferenceError, normalize
 from twinvec.convert.folder import convert_folder
@@ -207,9 +207,6 @@ def test_one_embedder_in_many_threads(model: Path) -> None:
     embedder.close()
 
 
-CHILD_SECONDS = 30
-
-
 def status_of_child(work: Callable[[], object]) -> int:
     """Fork, and return the child's exit status; a child that hangs is ended."""
     with warnings.catch_warnings():
@@ -222,15 +219,7 @@ def status_of_child(work: Callable[[], object]) -> int:
             traceback.print_exc()
             os._exit(1)
         os._exit(0)
-    deadline = time.monotonic() + CHILD_SECONDS
-    while time.monotonic() < deadline:
-        pid, status = os.waitpid(child, os.WNOHANG)
-        if pid:
-            return status
-        time.sleep(0.002)
-    os.kill(child, signal.SIGKILL)
-    os.waitpid(child, 0)
-    raise AssertionError("the child hangs")
+    return wait_for(child)
 
 
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")

@@ -40,6 +40,16 @@ export async function fetchRange(url, start, stop) {
 }
 
 /**
+ * Ask for the content type of a file; the file itself is not downloaded.
+ *
+ * @param {URL} url
+ * @returns {Promise<string>}  "" if the server names none
+ */
+export async function fetchType(url) {
+  return request(url, undefined, async ({ headers }) => headers.get("Content-Type") ?? "");
+}
+
+/**
  * Fetch a file whose size nothing promises.
  *
  * @param {URL} url
@@ -201,7 +211,7 @@ function checkStatus(url, { ok, status }) {
  * @param {Uint8Array<ArrayBuffer>} content
  * @param {AsyncIterable<Uint8Array<ArrayBuffer>>} chunks
  * @param {(loaded: number) => void} [report]  called with the bytes so far
- * @returns {Promise<number>}  bytes of the body, as far as it was read
+ * @returns {Promise<number>}  bytes that were read
  */
 async function readInto(content, chunks, report = () => {}) {
   let loaded = 0;

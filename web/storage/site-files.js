@@ -5,7 +5,7 @@
  */
 
 import { namedError } from "../wire/errors.js";
-import { fetchJson, fetchVerified } from "./download.js";
+import { fetchJson, fetchType, fetchVerified } from "./download.js";
 
 /** Files that browsers run only if the server names the right type. */
 const TYPES = [
@@ -67,9 +67,7 @@ export async function explainFailure(base, folder, error) {
 async function checkType(url) {
   const expected = TYPES.find(({ files }) => files.test(url.pathname));
   if (!expected) return;
-  const response = await fetch(url);
-  await response.body?.cancel();
-  const type = response.headers.get("Content-Type") ?? "";
+  const type = await fetchType(url);
   if (expected.accepted.test(type)) return;
   const advice = `set the server's type for such files to ${expected.type}`;
   throw namedError("DownloadError", `${url}: the server sends it as "${type}"; ${advice}`);

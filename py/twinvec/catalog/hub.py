@@ -16,7 +16,7 @@ from huggingface_hub.errors import HFValidationError
 from huggingface_hub.utils import validate_repo_id
 from huggingface_hub.utils.sha import git_hash
 
-from twinvec.catalog.hub_requests import COMMIT, list_files, save_file
+from twinvec.catalog.hub_requests import COMMIT, HubFile, list_files, save_file
 from twinvec.download import GRACE_SECONDS, sha256_of
 from twinvec.errors import DownloadError, IntegrityError, ModelNotFoundError
 from twinvec.files.atomic import CACHE_WAIT_SECONDS, locked, temporary_folder, write_file
@@ -24,8 +24,6 @@ from twinvec.model.dtypes import onnx_path, weights_parts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-
-from twinvec.catalog.hub_requests import HubFile
 
 _REVISION = re.compile(r"\w[\w.+-]*(/\w[\w.+-]*)*")
 """Names of branches and tags that are also safe as paths."""

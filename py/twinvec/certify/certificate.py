@@ -78,7 +78,9 @@ def certify(
             with Engine(name) as engine:
                 browsers[name], jspi = engine.browser, has_jspi(engine)
             for native, conditions in plan_runs(natives, jspi=jspi, quick=quick):
-                runs.append(run_once(site, page, name, native, conditions, sample))
+                runs.append(
+                    run_once(site, page, name, native=native, conditions=conditions, sample=sample)
+                )
                 report(run_line(runs[-1], conditions))
             if strings:
                 tokens.append(fuzz.run(name, page, report))
@@ -130,10 +132,11 @@ def plan_runs(
             yield native, conditions
 
 
-def run_once(  # noqa: PLR0917 (each is one thing)
+def run_once(
     site: Path,
     page: Path,
     engine_name: str,
+    *,
     native: NativeResults,
     conditions: Conditions,
     sample: Sample,

@@ -30,7 +30,6 @@ SYSTEM_PYTHON = "/usr/bin/python3"
 """The Python that has Debian's `python3-gi`."""
 
 CHROMIUM_FLAGS = (
-    "--headless=new",
     "--disable-gpu",
     "--disable-quic",
     "--no-first-run",
@@ -133,7 +132,7 @@ class Launch:
 
 def chromium_launch(profile: Path, _: int | None) -> Launch:
     """Describe the launch of Chromium."""
-    flags = [*CHROMIUM_FLAGS, *(["--no-sandbox"] if is_root() else [])]
+    flags = ["--headless=new", *CHROMIUM_FLAGS, *(["--no-sandbox"] if is_root() else [])]
     options = {"binary": find_chromium(), "args": [*flags, f"--user-data-dir={profile}"]}
     return Launch([find_program("chromedriver")], {"goog:chromeOptions": options}, {})
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import threading
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from twinvec.certify.page import FOLDER
 from twinvec.certify.record import MODES, SEARCHES
-from twinvec.site.serve import make_server
+from twinvec.site.serve import make_server, running
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -81,14 +80,9 @@ def serve_run(site: Path, page: Path, folder: Path, conditions: Conditions) -> I
         prefix = conditions.worker_prefix if name == "python.js" else ""
         script = (site / "workers" / name).read_text(encoding="utf-8")
         (folder / "workers" / name).write_text(prefix + script, encoding="utf-8")
-    with make_server(folder, 0, isolated=conditions.isolated, follow_links=True) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
-        thread.start()
-        try:
-            yield f"http://localhost:{server.server_port}/{FOLDER}/index.html"
-        finally:
-            server.shutdown()
-            thread.join()
+    server = make_server(folder, 0, isolated=conditions.isolated, follow_links=True)
+    with running(server) as address:
+        yield f"{address}{FOLDER}/index.html"
 
 
 def measure(engine: Engine, address: str, dtype: str, sample: Sample) -> dict[str, Any]:

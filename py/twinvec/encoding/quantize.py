@@ -51,19 +51,19 @@ def quantize_embeddings(
             raise ValueError(f"{precision} needs a multiple of 8 dims, not {vectors.shape[1]}")
         bits = np.packbits(vectors > 0, axis=1)
         return bits if precision == "ubinary" else (bits ^ 0x80).view(np.int8)
-    if ranges is None or float_array(ranges, "ranges").shape != (2, vectors.shape[1]):
+    limits = None if ranges is None else float_array(ranges, "ranges")
+    if limits is None or limits.shape != (2, vectors.shape[1]):
         raise ValueError(
             f"{precision} needs ranges [2, {vectors.shape[1]}]: each dimension's lowest and "
             "highest value over a calibration set"
         )
-    lowest, highest = limits = float_array(ranges, "ranges")
     _check_finite(limits, "ranges")
+    lowest, highest = limits
     steps = np.where(highest > lowest, (highest - lowest) / 255, 1)
     levels = ((vectors - lowest) / steps).clip(0, 255)
-    quantized: NDArray[np.int8] | NDArray[np.uint8] = (
-        levels.astype(np.uint8) if precision == "uint8" else (levels - 128).astype(np.int8)
-    )
-    return quantized
+    if precision == "uint8":
+        return levels.astype(np.uint8)
+    return (levels - 128).astype(np.int8)
 
 
 def _check_finite(rows: NDArray[np.float32], name: str) -> None:

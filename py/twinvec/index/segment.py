@@ -3,8 +3,8 @@
 An index has at most two: the one that was loaded, and the one of documents added since. Each has
 its own vectors, documents and terms. Rows count within a segment, positions through all of them.
 
-A segment does not change: adding and removing make another one. So a search sees the index as it
-was when it began, whatever other threads do.
+A segment does not change: adding and removing make another one. So a search uses the documents
+that the index has when it begins, whatever other threads do.
 """
 
 from __future__ import annotations

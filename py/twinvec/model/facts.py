@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 from collections import UserDict
 from typing import TYPE_CHECKING, Any, Self
 
 from twinvec.errors import ModelError, ModelNotFoundError
+from twinvec.files.atomic import open_regular
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -106,17 +108,16 @@ def read_text(file: Path) -> str:
         ModelError: it is not a file, too large, or not UTF-8.
     """
     try:
-        if file.exists() and not file.is_file():  # reading a pipe would wait for ever
-            raise ModelError(f"{file} is not a regular file")
-        if (size := file.stat().st_size) > MAX_TEXT_BYTES:
-            raise ModelError(f"{file} has {size:,} bytes; at most {MAX_TEXT_BYTES:,} are read")
-        return file.read_text(encoding="utf-8")
+        with open_regular(file) as stream:
+            if (size := os.fstat(stream.fileno()).st_size) > MAX_TEXT_BYTES:
+                raise ModelError(f"{file} has {size:,} bytes; at most {MAX_TEXT_BYTES:,} are read")
+            return stream.read().decode()
     except FileNotFoundError as err:
         raise missing_file(file) from err
     except UnicodeDecodeError as err:
         raise ModelError(f"{file} is not UTF-8 ({err}); delete it and try again") from err
     except OSError as err:
-        raise ModelError(f"{file} cannot be read: {err}") from err
+        raise ModelError(f"{file} cannot be read ({err.strerror})") from err
 
 
 def missing_file(file: Path) -> ModelNotFoundError:

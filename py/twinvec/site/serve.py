@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import re
 import sys
+from contextlib import contextmanager
 from functools import partial
 from http import HTTPStatus
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 from twinvec.site.compress import brotli_path
@@ -19,8 +21,10 @@ SINGLE_RANGE = re.compile(r"bytes=([0-9]{1,18})-([0-9]{0,18})")
 LOCAL_HOST = re.compile(r"(localhost|127\.0\.0\.1|\[::1\])(:[0-9]*)?", re.IGNORECASE)
 WRONG_HOST = "This server answers to localhost, 127.0.0.1 and [::1] only. Open one of these."
 BLOCK_BYTES = 1 << 18
+POLL_SECONDS = 0.02  # in which `running` ends
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from io import BytesIO
     from typing import BinaryIO
 
@@ -160,6 +164,19 @@ class _Server(ThreadingHTTPServer):
         """Ignore a visitor who left during a download."""
         if not isinstance(sys.exception(), ConnectionError):
             super().handle_error(request, client_address)
+
+
+@contextmanager
+def running(server: ThreadingHTTPServer) -> Iterator[str]:
+    """Let a server answer requests in a thread; yield its address, and close it at the end."""
+    thread = Thread(target=server.serve_forever, args=(POLL_SECONDS,))
+    with server:
+        thread.start()
+        try:
+            yield f"http://localhost:{server.server_port}/"
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 def make_server(

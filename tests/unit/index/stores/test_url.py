@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -18,6 +18,7 @@ from twinvec import DownloadError, Index, IndexFormatError, IntegrityError
 from twinvec.index.manifest import Manifest
 from twinvec.index.stores.base import Part
 from twinvec.index.stores.url import UrlStore
+from twinvec.site.serve import running
 
 
 class WholeFiles(SimpleHTTPRequestHandler):
@@ -30,17 +31,14 @@ class WholeFiles(SimpleHTTPRequestHandler):
 @contextmanager
 def serving_whole_files(folder: Path) -> Iterator[str]:
     handler = partial(WholeFiles, directory=str(folder))
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
-        thread.start()
-        try:
-            yield f"http://localhost:{server.server_port}/"
-        finally:
-            server.shutdown()
-            thread.join()
+    with running(ThreadingHTTPServer(("127.0.0.1", 0), handler)) as address:
+        yield address
 
 
-SERVERS = {"ranges": serving, "whole files": serving_whole_files}
+SERVERS: dict[str, Callable[[Path], AbstractContextManager[str]]] = {
+    "ranges": serving,
+    "whole files": serving_whole_files,
+}
 
 
 @pytest.mark.parametrize("server", SERVERS)
@@ -114,15 +112,11 @@ class Hostile(SimpleHTTPRequestHandler):
 def serving_faults(folder: Path, kind: str, fault: str) -> Iterator[str]:
     faults = {"kind": kind, "fault": fault, "ended": threading.Event()}
     handler = partial(type("Faults", (Hostile,), faults), directory=str(folder))
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
-        thread.start()
+    with running(ThreadingHTTPServer(("127.0.0.1", 0), handler)) as address:
         try:
-            yield f"http://localhost:{server.server_port}/"
+            yield address
         finally:
             faults["ended"].set()  # type: ignore[attr-defined]
-            server.shutdown()
-            thread.join()
 
 
 @pytest.mark.parametrize("fault", ["endless", "endless range"])
