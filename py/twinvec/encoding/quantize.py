@@ -60,7 +60,7 @@ def quantize_embeddings(
     _check_finite(limits, "ranges")
     lowest, highest = limits
     steps = np.where(highest > lowest, (highest - lowest) / 255, 1)
-    levels = ((vectors - lowest) / steps).clip(0, 255)
+    levels: NDArray[np.float32] = ((vectors - lowest) / steps).clip(0, 255)
     if precision == "uint8":
         return levels.astype(np.uint8)
     return (levels - 128).astype(np.int8)

@@ -100,10 +100,10 @@ def test_the_readme_has_these_figures(certificates: list[dict[str, Any]]) -> Non
         _, _, parity, size, cosine, delta, top_10 = table[dtype]
         exact = row["parity"] == "exact"
         assert (parity, size) == (row["parity"], f"{row['bytes'] / 1e6:.1f} MB")
-        # Another processor rounds otherwise; with q8 that shows. The README's have more texts.
+        # The README's figures are of more texts. Measured: 0.4e-7 apart at most, q8 not at all.
         if row["cosine_to_fp32"] is not None:
             assert float(cosine) == pytest.approx(row["cosine_to_fp32"], abs=1e-5)
-        assert float(delta) == pytest.approx(row["max_delta"], rel=1, abs=2e-7)
+        assert float(delta) == pytest.approx(row["max_delta"], rel=0.25, abs=1e-7)
         assert (float(top_10.strip("%")) == 100) == exact == (row["same_top_10"] == 1)
 
 
